@@ -1,0 +1,54 @@
+"""The verbs of the ``contramuse`` command. A verb's heavy imports are inside its function, so that --help is quick."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+from rich.console import Console
+
+from contramuse import __version__
+from contramuse.errors import ContramuseError
+
+app = typer.Typer(
+    name="contramuse",
+    help="Contrastive learning of music representations: from a folder of music to a trained encoder, "
+    "honest numbers and embeddings.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=True,
+)
+
+
+def _version(show: bool) -> None:
+    if show:
+        print(f"contramuse {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
+) -> None:
+    """The options before the verb."""
+
+
+def main() -> None:
+    """Run the command; a user's mistake is one message on stderr, never a traceback."""
+    try:
+        app()
+    except ContramuseError as error:
+        if os.environ.get("CONTRAMUSE_TRACEBACK"):
+            raise
+        Console(stderr=True, soft_wrap=True, highlight=False).print(f"[bold red]error[/] {_plain(error)}")
+        sys.exit(error.exit_status)
+    except KeyboardInterrupt:
+        print("\ninterrupted; run the same command again to go on", file=sys.stderr)
+        sys.exit(130)
+
+
+def _plain(error: ContramuseError) -> str:
+    from rich.markup import escape
+
+    return escape(str(error))
