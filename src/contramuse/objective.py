@@ -1,0 +1,120 @@
+"""Candidates (which keys a query is compared with) and objectives (a scalar from S, T and C)."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from contramuse.rows import Rows
+from contramuse.targets import same_id
+
+
+class Candidates(ABC):
+    """Which keys a query may be compared with; never itself."""
+
+    @abstractmethod
+    def __call__(self, q: Rows, k: Rows, target: Float[Tensor, "q k"]) -> Bool[Tensor, "q k"]:
+        """True where the key is a candidate for the query. Rows carry the id "row", unique in the global batch."""
+
+
+def _not_self(q: Rows, k: Rows) -> Tensor:
+    return ~same_id(q, k, "row")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotSelf(Candidates):
+    """Every row but the query itself (SimCLR, CLMR, SemiSupCon, PlaylistContrastive)."""
+
+    def __call__(self, q: Rows, k: Rows, target: Float[Tensor, "q k"]) -> Bool[Tensor, "q k"]:
+        return _not_self(q, k)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OtherView(Candidates):
+    """Only rows of another view: the other crop, the stem of the mix (Choi et al., COLA, MSCOL)."""
+
+    def __call__(self, q: Rows, k: Rows, target: Float[Tensor, "q k"]) -> Bool[Tensor, "q k"]:
+        return ~same_id(q, k, "view")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Within(Candidates):
+    """Only rows with the query's own id, e.g. other segments of the same track (Choi et al. intra-track).
+
+    Args:
+        by: the id to share.
+    """
+
+    by: str = "track"
+
+    def __call__(self, q: Rows, k: Rows, target: Float[Tensor, "q k"]) -> Bool[Tensor, "q k"]:
+        return _not_self(q, k) & same_id(q, k, self.by)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotSame(Candidates):
+    """Rows with the query's own id are no negatives (another clip of the song, another song of the artist).
+
+    The query's positives stay candidates, whatever their id.
+
+    Args:
+        by: the id whose equals are left out.
+    """
+
+    by: str = "artist"
+
+    def __call__(self, q: Rows, k: Rows, target: Float[Tensor, "q k"]) -> Bool[Tensor, "q k"]:
+        return _not_self(q, k) & (~same_id(q, k, self.by) | (target > 0))
+
+
+CANDIDATES: dict[str, type[Candidates]] = {
+    "not_self": NotSelf,
+    "other_view": OtherView,
+    "within": Within,
+    "not_same": NotSame,
+}
+
+
+class Objective(ABC):
+    """A loss of S and T over C, for each query."""
+
+    @abstractmethod
+    def per_row(
+        self, s: Float[Tensor, "q k"], t: Float[Tensor, "q k"], c: Bool[Tensor, "q k"]
+    ) -> tuple[Float[Tensor, " q"], Bool[Tensor, " q"]]:
+        """Loss of each query, and which queries count (the others have loss 0)."""
+
+    def __call__(
+        self, s: Float[Tensor, "q k"], t: Float[Tensor, "q k"], c: Bool[Tensor, "q k"]
+    ) -> Float[Tensor, ""]:
+        """Mean over the queries that count; 0 with a gradient of 0 where none does."""
+        losses, counts = self.per_row(s, t, c)
+        return losses.sum() / counts.sum().clamp(min=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InfoNCE(Objective):
+    """Cross-entropy between the targets and the softmax of the similarities over the candidates.
+
+    loss_i = - sum_j P_ij log softmax_{j in C_i}(S_ij), P = T over C with rows that sum to 1. With one positive per row it
+    is NT-Xent (Chen et al. 2020, equation 1), with several the outside-log form of SupCon (Khosla et al. 2020,
+    equation 2). Computed as logsumexp(S_i) - sum_j P_ij S_ij: no exp, no log and no epsilon of our own.
+    A query without a positive among its candidates does not count.
+    """
+
+    def per_row(
+        self, s: Float[Tensor, "q k"], t: Float[Tensor, "q k"], c: Bool[Tensor, "q k"]
+    ) -> tuple[Float[Tensor, " q"], Bool[Tensor, " q"]]:
+        positive = t.masked_fill(~c, 0)
+        total = positive.sum(1)
+        counts = total > 0
+        # Rows that do not count may have no candidate at all: comparing them with all keys keeps their gradient finite.
+        normaliser = s.masked_fill(~(c | ~counts[:, None]), float("-inf")).logsumexp(1)
+        attraction = (positive * s).sum(1) / total.clamp(min=1e-30)
+        return (normaliser - attraction).masked_fill(~counts, 0), counts
+
+
+OBJECTIVES: dict[str, type[Objective]] = {"info_nce": InfoNCE}
