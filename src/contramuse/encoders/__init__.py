@@ -1,1 +1,22 @@
+"""Encoders (features to one vector per row) and heads (projections that are dropped after training), by name.
 
+An encoder is an ``nn.Module`` with a flat keyword-only constructor and an attribute ``dim``; ``forward(x [b f n],
+generator=None) -> [b dim]``. In eval mode it is deterministic, ignores the generator, and a row's vector does not
+depend on its neighbours. A constructor parameter named ``bands`` is given by the frontend, never by a recipe.
+
+A head has ``dim`` too; its parameter ``dim_in`` is given by the encoder; ``forward(h [b h]) -> [b d]``.
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+from contramuse.encoders.heads import MLP, Identity, Linear
+from contramuse.encoders.mel_transformer import MelTransformer
+from contramuse.encoders.sample_cnn import SampleCNN
+from contramuse.encoders.tower import Tower
+
+ENCODERS: dict[str, type[nn.Module]] = {"mel_transformer": MelTransformer, "sample_cnn": SampleCNN}
+HEADS: dict[str, type[nn.Module]] = {"identity": Identity, "linear": Linear, "mlp": MLP}
+
+__all__ = ["ENCODERS", "HEADS", "MLP", "Identity", "Linear", "MelTransformer", "SampleCNN", "Tower"]
