@@ -1,15 +1,16 @@
 """Which tracks stand together in a batch, and the stream of batches that resumes anywhere.
 
-A sampler is a stateless part: it lays out one epoch. ``Batches`` walks through the epochs, cuts each batch into the parts of
-the processes, and its whole state is where it stands. Randomness has no hidden state either: every draw of a run comes from a
-generator made from the seed, a purpose and a count (``generator_for``), so that a run goes on exactly from those counts.
+A sampler is a stateless part: it lays out one epoch. ``Batches`` walks through the epochs, cuts each batch into the parts
+of the processes, and its whole state is where it stands. Randomness has no hidden state either: every draw of a run comes
+from a generator made from the seed, a purpose and a count (``generator_for``), so a run goes on exactly from those counts.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -34,9 +35,10 @@ def generator_for(seed: int, *purpose: str | int, device: torch.device | str = "
     return torch.Generator(device=device).manual_seed(int(stable_hash([seed, *purpose]), 16))
 
 
-class Sampler(Protocol):
+class Sampler(ABC):
     """Lays out one epoch."""
 
+    @abstractmethod
     def epoch(
         self, library: Library, rows: NDArray[np.int64], *, batch: int, generator: torch.Generator
     ) -> NDArray[np.int64]:
@@ -51,11 +53,10 @@ class Sampler(Protocol):
         Returns:
             int64 [batches batch], each row one batch.
         """
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
-class Alone:
+class Alone(Sampler):
     """Every track by itself: each epoch is a fresh permutation of the tracks.
 
     The last n mod batch tracks of a permutation are left out of that epoch (another few each time), because a contrast
@@ -68,10 +69,10 @@ class Alone:
         """See ``Sampler.epoch``."""
         order = torch.randperm(len(rows), generator=generator).numpy()
         whole = len(rows) // batch * batch
-        return rows[order[:whole]].reshape(-1, batch)
+        return np.asarray(rows[order[:whole]].reshape(-1, batch))
 
 
-SAMPLERS: dict[str, type[Alone]] = {"alone": Alone}
+SAMPLERS: dict[str, type[Sampler]] = {"alone": Alone}
 
 
 class Batches:
@@ -137,7 +138,7 @@ class Batches:
         rows = self._plan[self._position][self._part]
         self._position += 1
         self._number += 1
-        return rows
+        return np.asarray(rows)
 
     def __iter__(self) -> Iterator[NDArray[np.int64]]:
         while True:

@@ -6,6 +6,7 @@ The only place where seconds become samples.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -33,8 +34,27 @@ def samples_of(seconds: float, *, sample_rate: int) -> int:
     return math.floor(seconds * sample_rate + 1e-6)
 
 
+class Take(ABC):
+    """What a view sees of the tracks of a batch."""
+
+    @property
+    @abstractmethod
+    def per_track(self) -> int:
+        """Rows that each track gives."""
+
+    @abstractmethod
+    def usable(self, library: Library, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Bool [n]: which of the library ``rows`` this view can take; the others are left out of training."""
+
+    @abstractmethod
+    def take(
+        self, library: Library, rows: NDArray[np.int64], generator: torch.Generator
+    ) -> tuple[Int16[Tensor, "m 1 t"], Rows]:
+        """What is seen of the tracks ``rows`` (int64 [b]), int16 [m 1 t], and who the m rows are."""
+
+
 @dataclass(frozen=True, kw_only=True)
-class Crop:
+class Crop(Take):
     """``count`` stretches of ``seconds`` from each track.
 
     Args:
@@ -43,8 +63,8 @@ class Crop:
         rule: "independent", each crop starts anywhere, uniformly, and crops may overlap; "adjacent", the crops follow
             one another with ``gap`` between them, and the first starts anywhere that leaves room for the rest.
         gap: seconds between the end of a crop and the start of the next (adjacent).
-        short: what becomes of a track too short for this: "pad", it is taken from its start and zeros follow; "skip", it
-            is left out of training (``usable`` tells which).
+        short: what becomes of a track too short for this: "pad", it is taken from its start and zeros follow; "skip",
+            it is left out of training (``usable`` tells which).
     """
 
     seconds: float
@@ -65,6 +85,11 @@ class Crop:
                 value=self.gap,
                 fix="Give 0 or more with rule: adjacent, or leave it out.",
             )
+
+    @property
+    def per_track(self) -> int:
+        """``count``."""
+        return self.count
 
     def span(self, sample_rate: int) -> int:
         """Samples from the first to the last that one draw needs of a track."""
@@ -118,7 +143,7 @@ class Crop:
         return torch.from_numpy(x)[:, None], who
 
 
-TAKES: dict[str, type[Crop]] = {"crop": Crop}
+TAKES: dict[str, type[Take]] = {"crop": Crop}
 
 
 class Facts:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
+from contramuse.recipe import settings
+
 
 def weight_groups(module: nn.Module, *, weight_decay: float) -> list[dict[str, object]]:
     """The trainable weights of ``module`` in two groups: matrices and kernels, which decay; and the rest.
@@ -72,35 +74,33 @@ class LARS(torch.optim.Optimizer):
         weight.sub_(velocity)
 
 
-def build_optimizer(
-    module: nn.Module, *, kind: str, lr: float, weight_decay: float, momentum: float, betas: tuple[float, float]
-) -> torch.optim.Optimizer:
-    """The optimiser ``kind`` ("adamw", "adam", "sgd", "lars") over the weights of ``module``.
+def build_optimizer(module: nn.Module, wanted: settings.Optimizer) -> torch.optim.Optimizer:
+    """The optimiser that a recipe wants, over the weights of ``module``.
 
-    Adam adds the decay to the gradient, AdamW takes it from the weight (Loshchilov and Hutter 2019). Momentum is read by
-    SGD and LARS, betas by the two Adams.
+    Adam adds the decay to the gradient, AdamW takes it from the weight (Loshchilov and Hutter 2019).
     """
-    groups = weight_groups(module, weight_decay=weight_decay)
-    for group in groups if kind != "lars" else []:
+    groups = weight_groups(module, weight_decay=wanted.weight_decay)
+    if isinstance(wanted, settings.LARS):
+        return LARS(groups, lr=wanted.lr, momentum=wanted.momentum, eta=wanted.trust)
+    for group in groups:
         group.pop("adapt")
-    if kind == "adamw":
-        return torch.optim.AdamW(groups, lr=lr, betas=betas)
-    if kind == "adam":
-        return torch.optim.Adam(groups, lr=lr, betas=betas)
-    if kind == "sgd":
-        return torch.optim.SGD(groups, lr=lr, momentum=momentum)
-    return LARS(groups, lr=lr, momentum=momentum)
+    if isinstance(wanted, settings.AdamW):
+        return torch.optim.AdamW(groups, lr=wanted.lr, betas=wanted.betas)
+    if isinstance(wanted, settings.Adam):
+        return torch.optim.Adam(groups, lr=wanted.lr, betas=wanted.betas)
+    assert isinstance(wanted, settings.SGD), wanted
+    return torch.optim.SGD(groups, lr=wanted.lr, momentum=wanted.momentum, nesterov=wanted.momentum_kind == "nesterov")
 
 
-def rate_at(progress: float, *, kind: str, warmup: float, floor: float = 0.0) -> float:
+def rate_at(progress: float, wanted: settings.Schedule) -> float:
     """Learning rate as a share of its peak when ``progress`` (0..1) of the run is done.
 
-    It rises linearly over the first ``warmup`` (a share of the run), then stays ("constant") or falls along a half
-    cosine to ``floor`` ("cosine").
+    It rises linearly over the first share ``warmup`` of the run, then stays (constant) or falls along half a cosine to
+    ``floor`` (cosine).
     """
-    if progress < warmup:
-        return progress / warmup
-    if kind == "constant":
+    if progress < wanted.warmup:
+        return progress / wanted.warmup
+    if not isinstance(wanted, settings.Cosine):
         return 1.0
-    rest = min((progress - warmup) / max(1.0 - warmup, 1e-12), 1.0)
-    return floor + (1.0 - floor) * 0.5 * (1.0 + math.cos(math.pi * rest))
+    rest = min((progress - wanted.warmup) / max(1.0 - wanted.warmup, 1e-12), 1.0)
+    return wanted.floor + (1.0 - wanted.floor) * 0.5 * (1.0 + math.cos(math.pi * rest))
