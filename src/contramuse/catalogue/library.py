@@ -1,0 +1,197 @@
+"""Library: a prepared folder of music, opened for reading. Needs numpy and pyarrow, no audio library."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from contramuse.audio.store import Store
+from contramuse.catalogue.track import SPLITS, LabelField, Track
+from contramuse.errors import LibraryError
+from contramuse.rows import UNKNOWN
+
+FORMAT = 1
+
+
+class Library:
+    """The tracks of a library, in the order of its index; open one with ``Library.open``.
+
+    Attributes:
+        root: its folder.
+        sample_rate: of the stored audio, in Hz.
+        fingerprint: hash of the tracks' ids and splits, the rate and the label fields.
+        seed: that the splits were made with.
+        fields: label field by name.
+        info: all of library.json.
+    """
+
+    def __init__(self, root: Path, info: dict[str, Any], table: pa.Table) -> None:
+        self.root, self.info, self._table = root, info, table
+        self.sample_rate: int = info["sample_rate"]
+        self.fingerprint: str = info["fingerprint"]
+        self.seed: int = info["seed"]
+        self.fields = {item["name"]: LabelField.from_json(item) for item in info["fields"]}
+        self._store: Store | None = None
+
+    @classmethod
+    def open(cls, path: Path | str) -> Library:
+        """Open the library in the folder ``path``.
+
+        Raises:
+            LibraryError: the folder is no library, a damaged one, or one of a later version.
+        """
+        root = Path(path)
+        fix = "Give the folder that `contramuse prepare FOLDER -o LIBRARY` wrote."
+        try:
+            info = json.loads((root / "library.json").read_text(encoding="utf-8"))
+            if info.get("format", 0) > FORMAT:
+                problem = f"was written by a later version (format {info['format']}, this one reads {FORMAT})"
+                raise LibraryError(problem, name="library", value=root, fix="Upgrade contramuse.")
+            return cls(root, info, pq.read_table(root / "index.parquet", memory_map=True))
+        except FileNotFoundError as error:
+            raise LibraryError("is not a finished library", name="library", value=root, fix=fix) from error
+        except (OSError, ValueError, KeyError, AttributeError, pa.ArrowException) as error:
+            raise LibraryError(f"is damaged ({error})", name="library", value=root, fix=fix) from error
+
+    def __len__(self) -> int:
+        return int(self._table.num_rows)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"root": self.root}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(Library.open(state["root"]).__dict__)
+
+    @property
+    def ids(self) -> NDArray[np.str_]:
+        """Content hashes, str [n]."""
+        return np.array(self._table["id"].to_pylist(), dtype=np.str_)
+
+    @property
+    def paths(self) -> list[str]:
+        """Paths relative to the folder that was prepared."""
+        return list(self._table["path"].to_pylist())
+
+    def column(self, name: str) -> list[Any]:
+        """A column of the index as Python values.
+
+        Raises:
+            LibraryError: there is no such column.
+        """
+        if name not in self._table.column_names:
+            raise self._lacks("column", name, self._table.column_names)
+        return list(self._table[name].to_pylist())
+
+    def track(self, i: int) -> Track:
+        """The facts about row ``i``."""
+        row = self._table.slice(i, 1).to_pylist()[0]
+        labels = {name: row[f"label.{name}"] for name in self.fields}
+        groups = {name.removeprefix("group."): value for name, value in row.items() if name.startswith("group.")}
+        return Track(
+            id=row["id"],
+            path=row["path"],
+            title=row["title"],
+            artist=row["artist"],
+            album=row["album"],
+            genre=row["genre"],
+            year=row["year"],
+            seconds=row["seconds"],
+            split=row["split"],
+            labels={name: value for name, value in labels.items() if value is not None},
+            groups={name: tuple(value or ()) for name, value in groups.items()},
+            stems=tuple(stem["name"] for stem in row["stems"] or ()),
+        )
+
+    def rows(self, split: str) -> NDArray[np.int64]:
+        """Rows of a split ("train", "valid", "test" or "all"), int64 [n].
+
+        Raises:
+            LibraryError: there is no such split.
+        """
+        if split == "all":
+            return np.arange(len(self), dtype=np.int64)
+        if split not in SPLITS:
+            raise self._lacks("split", split, (*SPLITS, "all"))
+        return np.flatnonzero(pc.equal(self._table["split"], split).to_numpy(zero_copy_only=False)).astype(np.int64)
+
+    def labels(self, field: str) -> NDArray[Any]:
+        """Labels of every track.
+
+        Returns:
+            multilabel: float32 [n c], a row of zeros where unknown; multiclass and key: int64 [n] positions in
+            ``fields[field].classes``, -1 where unknown; numeric: float64 [n], NaN where unknown.
+
+        Raises:
+            LibraryError: there is no such field.
+        """
+        if field not in self.fields:
+            raise self._lacks("label field", field, self.fields)
+        spec, column = self.fields[field], self._table[f"label.{field}"]
+        if spec.kind == "numeric":
+            return pc.fill_null(column, float("nan")).to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+        classes = pa.array(spec.classes, pa.string())
+        if spec.kind != "multilabel":
+            found = pc.fill_null(pc.index_in(column, classes), UNKNOWN)
+            return found.to_numpy(zero_copy_only=False).astype(np.int64)  # type: ignore[no-any-return]
+        out = np.zeros((len(self), len(classes)), np.float32)
+        parents, values = pc.list_parent_indices(column), pc.list_flatten(column)
+        positions = pc.fill_null(pc.index_in(values, classes), UNKNOWN).to_numpy(zero_copy_only=False)
+        rows = parents.to_numpy(zero_copy_only=False)
+        out[rows[positions >= 0], positions[positions >= 0]] = 1.0
+        return out
+
+    def groups(self, name: str) -> list[tuple[str, ...]]:
+        """The groups called ``name`` of every track ("artist", "album", "playlists", ...).
+
+        Raises:
+            LibraryError: the library has no such groups.
+        """
+        if f"group.{name}" not in self._table.column_names:
+            known = [c.removeprefix("group.") for c in self._table.column_names if c.startswith("group.")]
+            raise self._lacks("group", name, known)
+        return [tuple(value or ()) for value in self._table[f"group.{name}"].to_pylist()]
+
+    def group(self, name: str) -> NDArray[np.int64]:
+        """Id of the first group called ``name`` of every track, int64 [n]; -1 where unknown.
+
+        Ids count the groups in alphabetical order.
+        """
+        first = [value[0] if value else None for value in self.groups(name)]
+        order = {value: i for i, value in enumerate(sorted({value for value in first if value is not None}))}
+        return np.array([UNKNOWN if value is None else order[value] for value in first], np.int64)
+
+    @property
+    def store(self) -> Store:
+        """The decoded audio; its rows are the tracks."""
+        if self._store is None:
+            placed = {name: self._table[name].to_numpy() for name in ("shard", "offset", "samples")}
+            self._store = Store(self.root, sample_rate=self.sample_rate, **placed)
+        return self._store
+
+    def stems(self, name: str) -> Store:
+        """The stems called ``name`` ("bass", "drums", ...); a track without it has length 0.
+
+        Raises:
+            LibraryError: no track has a stem of this name.
+        """
+        shard, offset, samples = (np.zeros(len(self), np.int64) for _ in range(3))
+        known: set[str] = set()
+        for row, stems in enumerate(self._table["stems"].to_pylist()):
+            for stem in stems or ():
+                known.add(stem["name"])
+                if stem["name"] == name:
+                    shard[row], offset[row], samples[row] = stem["shard"], stem["offset"], stem["samples"]
+        if name not in known:
+            raise self._lacks("stem", name, sorted(known))
+        return Store(self.root, sample_rate=self.sample_rate, shard=shard, offset=offset, samples=samples)
+
+    def _lacks(self, what: str, value: str, known: Any) -> LibraryError:
+        names = ", ".join(known) or "none"
+        return LibraryError(f"the library has no such {what}", name=what, value=value, fix=f"It has: {names}.")
