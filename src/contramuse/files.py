@@ -37,7 +37,8 @@ def replacing(path: Path) -> Iterator[Path]:
             fix="Free some space or choose another output folder; the previous content, if any, is kept.",
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary.exists():
+            temporary.unlink()
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -87,9 +87,7 @@ class Objective(ABC):
     ) -> tuple[Float[Tensor, " q"], Bool[Tensor, " q"]]:
         """Loss of each query, and which queries count (the others have loss 0)."""
 
-    def __call__(
-        self, s: Float[Tensor, "q k"], t: Float[Tensor, "q k"], c: Bool[Tensor, "q k"]
-    ) -> Float[Tensor, ""]:
+    def __call__(self, s: Float[Tensor, "q k"], t: Float[Tensor, "q k"], c: Bool[Tensor, "q k"]) -> Float[Tensor, ""]:
         """Mean over the queries that count; 0 with a gradient of 0 where none does."""
         losses, counts = self.per_row(s, t, c)
         return losses.sum() / counts.sum().clamp(min=1)
@@ -99,8 +97,8 @@ class Objective(ABC):
 class InfoNCE(Objective):
     """Cross-entropy between the targets and the softmax of the similarities over the candidates.
 
-    loss_i = - sum_j P_ij log softmax_{j in C_i}(S_ij), P = T over C with rows that sum to 1. With one positive per row it
-    is NT-Xent (Chen et al. 2020, equation 1), with several the outside-log form of SupCon (Khosla et al. 2020,
+    loss_i = - sum_j P_ij log softmax_{j in C_i}(S_ij), P = T over C with rows that sum to 1. With one positive per row
+    it is NT-Xent (Chen et al. 2020, equation 1), with several the outside-log form of SupCon (Khosla et al. 2020,
     equation 2). Computed as logsumexp(S_i) - sum_j P_ij S_ij: no exp, no log and no epsilon of our own.
     A query without a positive among its candidates does not count.
     """

@@ -1,4 +1,4 @@
-"""Targets: how alike two rows should be, from who they are. Every target maps (Rows q, Rows k) to T >= 0 of shape [q k]."""
+"""Targets: how alike two rows should be, from who they are. Each maps (Rows q, Rows k) to T >= 0 of shape [q k]."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Same(Target):
 
 @dataclass(frozen=True, kw_only=True)
 class Shared(Target):
-    """1 where two rows share at least ``at_least`` labels (SupCon; SemiSupCon's threshold T); unlabelled rows share none.
+    """1 where two rows share at least ``at_least`` labels (SupCon; SemiSupCon, threshold T); without labels none.
 
     Args:
         labels: a multiclass or multi-label field.
@@ -72,7 +72,9 @@ class Shared(Target):
 
     def __post_init__(self) -> None:
         if self.at_least < 1:
-            raise RecipeError("must be 1 or more", name="at_least", value=self.at_least, fix="Use 1 for any shared label.")
+            raise RecipeError(
+                "must be 1 or more", name="at_least", value=self.at_least, fix="Use 1 for any shared label."
+            )
 
     def __call__(self, q: Rows, k: Rows) -> Float[Tensor, "q k"]:
         return (_overlap(q, k, self.labels) >= self.at_least).float()
@@ -124,7 +126,10 @@ class Kernel(Target):
             raise RecipeError("must be above 0", name="width", value=self.width, fix="Give it in the field's unit.")
         if self.metric == "circular" and not self.period > 0:
             raise RecipeError(
-                "a circular metric needs a period above 0", name="period", value=self.period, fix="Use 12 for semitones."
+                "a circular metric needs a period above 0",
+                name="period",
+                value=self.period,
+                fix="Use 12 for semitones.",
             )
 
     def __call__(self, q: Rows, k: Rows) -> Float[Tensor, "q k"]:

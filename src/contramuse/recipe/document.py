@@ -1,0 +1,354 @@
+"""A recipe: sampler, views, towers, contrasts, training, embedding; read, overridden, checked, built."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, NewType
+
+import yaml
+from torch import nn
+
+from contramuse.audio.frontend import FRONTENDS
+from contramuse.augment import AUGMENTATIONS, PRESETS, Chain
+from contramuse.encoders import ENCODERS, HEADS, Tower
+from contramuse.errors import RecipeError
+from contramuse.files import stable_hash
+from contramuse.objective import CANDIDATES, OBJECTIVES, Candidates, InfoNCE, NotSelf, Objective
+from contramuse.recipe.parts import Grammar, Mistakes, nearest, settings
+from contramuse.recipe.settings import OPTIMIZERS, SCHEDULES, Embed, Optimizer, Schedule, Train
+from contramuse.sampling import SAMPLERS, Sampler
+from contramuse.similarity import SIMILARITIES, Similarity
+from contramuse.strategy import Contrast, Strategy
+from contramuse.targets import TARGETS, Target
+from contramuse.views import TAKES, Crop
+
+# Parts that share no base class of their own are told apart by these names.
+Take = NewType("Take", Crop)
+Augmentation = NewType("Augmentation", object)
+Frontend = NewType("Frontend", nn.Module)
+Encoder = NewType("Encoder", nn.Module)
+Head = NewType("Head", nn.Module)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewSpec:
+    """What is seen of a track, how it is augmented, and the tower that it goes to.
+
+    Args:
+        take: a kind of take.
+        augment: augmentations and presets, in order.
+        tower: name of the tower.
+    """
+
+    take: Take
+    augment: tuple[Augmentation, ...] = ()
+    tower: str = "audio"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TowerSpec:
+    """From a view to its embedding.
+
+    Args:
+        encoder: a kind of encoder.
+        frontend: a kind of frontend.
+        head: the projection head, dropped after training.
+    """
+
+    encoder: Encoder
+    frontend: Frontend
+    head: Head
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContrastSpec:
+    """One comparison; see ``strategy.Contrast``."""
+
+    between: tuple[str, ...]
+    target: Target
+    similarity: Similarity
+    candidates: tuple[Candidates, ...] = (NotSelf(),)
+    objective: Objective = InfoNCE()
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """A whole recipe.
+
+    Args:
+        about: what it is and where it comes from; the first line is shown in lists.
+        sampler: which tracks stand together in a batch.
+        views: name -> what is seen of a track.
+        towers: name -> from a view to its embedding.
+        contrasts: their weighted sum is the loss.
+        train: how it is trained.
+        embed: how the trained encoder sees a whole track.
+        sample_rate: Hz, of the libraries that it takes.
+    """
+
+    views: dict[str, ViewSpec]
+    towers: dict[str, TowerSpec]
+    contrasts: tuple[ContrastSpec, ...]
+    train: Train
+    embed: Embed
+    sampler: Sampler
+    about: str = ""
+    sample_rate: int = 22050
+
+
+GRAMMAR = Grammar(
+    tables={
+        Sampler: SAMPLERS,
+        Take: TAKES,
+        Augmentation: {**AUGMENTATIONS, **PRESETS},
+        Frontend: FRONTENDS,
+        Encoder: ENCODERS,
+        Head: HEADS,
+        Target: TARGETS,
+        Similarity: SIMILARITIES,
+        Candidates: CANDIDATES,
+        Objective: OBJECTIVES,
+        Optimizer: OPTIMIZERS,
+        Schedule: SCHEDULES,
+    },
+    sections=(Document, ViewSpec, TowerSpec, ContrastSpec, Train, Embed),
+)
+
+
+class Recipe:
+    """A checked recipe with every default filled in.
+
+    Args:
+        name: of the recipe, e.g. the file's stem.
+        written: the mapping as written, after overrides.
+
+    Raises:
+        RecipeError: with all mistakes, each with its place, value and next step.
+    """
+
+    def __init__(self, name: str, written: Any) -> None:
+        mistakes = Mistakes()
+        resolved = GRAMMAR.resolve(Document, written, "", mistakes)
+        if not mistakes.found:
+            _check_names(resolved, mistakes)
+        if mistakes.found:
+            _refuse(name, mistakes)
+        self.name = name
+        self._resolved: dict[str, Any] = resolved
+        self.sample_rate: int = resolved["sample_rate"]
+        self.about: str = resolved["about"]
+        self.train: Train = self._build(Train, resolved["train"])
+        self.embed: Embed = self._build(Embed, resolved["embed"])
+
+    @classmethod
+    def from_resolved(cls, resolved: Mapping[str, Any], name: str = "stored") -> Recipe:
+        """The recipe that ``resolved()`` gave, e.g. out of a model file."""
+        return cls(name, {k: v for k, v in resolved.items() if k != "name"})
+
+    def resolved(self) -> dict[str, Any]:
+        """Plain data with every default; the name first."""
+        return {"name": self.name, **self._resolved}
+
+    @property
+    def hash(self) -> str:
+        """Of everything but name and description."""
+        return stable_hash({k: v for k, v in self._resolved.items() if k != "about"})
+
+    @functools.cached_property
+    def fields(self) -> frozenset[str]:
+        """Label fields of the library that the targets read."""
+        return frozenset().union(*[c.target.fields() for c in self._contrast_specs])
+
+    def view_towers(self) -> dict[str, str]:
+        """View -> the tower that it goes to."""
+        return {name: view["tower"] for name, view in self._resolved["views"].items()}
+
+    def build_towers(self, *, sample_rate: int | None = None) -> nn.ModuleDict:
+        """New towers, by name, with weights from torch's global generator (seed it first).
+
+        Every argument that a constructor takes from its surroundings is given here: the rate, the frontend's bands,
+        the encoder's dim.
+        """
+        rate = sample_rate or self.sample_rate
+        return nn.ModuleDict({name: self._build_tower(spec, rate) for name, spec in self._resolved["towers"].items()})
+
+    def build_strategy(self) -> Strategy:
+        """The contrasts with their similarities (which may have weights)."""
+        width = self._embedding_dim() if self._needs_width() else 0
+        specs = [
+            GRAMMAR.build(ContrastSpec, spec, {"dim_in": width}) for spec in self._resolved["contrasts"]
+        ]
+        return Strategy(
+            [
+                Contrast(
+                    between=s.between, target=s.target, similarity=s.similarity, candidates=s.candidates,
+                    objective=s.objective, weight=s.weight,
+                )
+                for s in specs
+            ]
+        )  # fmt: skip
+
+    def build_sampler(self) -> Sampler:
+        """The sampler's settings as an object."""
+        sampler: Sampler = self._build(Sampler, self._resolved["sampler"])
+        return sampler
+
+    def build_takes(self) -> dict[str, Crop]:
+        """View -> its take."""
+        return {name: self._build(Take, view["take"]) for name, view in self._resolved["views"].items()}
+
+    def build_chains(self, *, sample_rate: int | None = None) -> dict[str, tuple[Chain, Chain]]:
+        """View -> (chain on waveforms, chain on features)."""
+        context = {"sample_rate": sample_rate or self.sample_rate}
+        chains = {}
+        for name, view in self._resolved["views"].items():
+            made = [GRAMMAR.build(Augmentation, item, context) for item in view["augment"]]
+            chains[name] = (
+                Chain(tuple(a for a in made if a.stage == "waveform")),
+                Chain(tuple(a for a in made if a.stage == "features")),
+            )
+        return chains
+
+    @functools.cached_property
+    def _contrast_specs(self) -> list[ContrastSpec]:
+        return [GRAMMAR.build(ContrastSpec, spec, {"dim_in": 1}) for spec in self._resolved["contrasts"]]
+
+    def _needs_width(self) -> bool:
+        return any(c["similarity"]["kind"] == "bilinear" for c in self._resolved["contrasts"])
+
+    def _embedding_dim(self) -> int:
+        spec = next(iter(self._resolved["towers"].values()))
+        dim: int = self._build_tower(spec, self.sample_rate).head.dim  # type: ignore[assignment]
+        return dim
+
+    def _build(self, wanted: Any, value: Any) -> Any:
+        return GRAMMAR.build(wanted, value, {"sample_rate": self.sample_rate})
+
+    def _build_tower(self, spec: Mapping[str, Any], sample_rate: int) -> Tower:
+        frontend = GRAMMAR.build(Frontend, spec["frontend"], {"sample_rate": sample_rate})
+        encoder = GRAMMAR.build(Encoder, spec["encoder"], {"sample_rate": sample_rate, "bands": frontend.bands})
+        head = GRAMMAR.build(Head, spec["head"], {"dim_in": encoder.dim})
+        return Tower(frontend=frontend, encoder=encoder, head=head)
+
+
+def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
+    """A shipped recipe by name, or a YAML file, with ``key=value`` overrides.
+
+    Raises:
+        RecipeError: no such recipe, not YAML, or mistakes in it.
+    """
+    written = _read(name_or_path)
+    for override in overrides:
+        _override(written, override)
+    return Recipe(Path(name_or_path).stem, written)
+
+
+def recipe_folder() -> Path:
+    """Where the shipped recipes are: in the installed package, or at the root of a checkout."""
+    packaged = Path(str(resources.files("contramuse"))) / "recipes"
+    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "recipes"
+
+
+def recipe_names() -> list[str]:
+    """Names of the shipped recipes."""
+    return sorted(path.stem for path in recipe_folder().glob("*.yaml"))
+
+
+def recipe_schema() -> dict[str, Any]:
+    """JSON schema of a recipe file, for editors."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Contramuse recipe",
+        **GRAMMAR.schema(Document),
+    }
+
+
+def _read(name_or_path: str) -> dict[str, Any]:
+    is_path = name_or_path.endswith((".yaml", ".yml")) or "/" in name_or_path
+    path = Path(name_or_path) if is_path else recipe_folder() / f"{name_or_path}.yaml"
+    if not is_path and not path.exists():
+        raise RecipeError(
+            "is not a shipped recipe", name="recipe", value=name_or_path, fix=nearest(name_or_path, recipe_names())
+        )
+    try:
+        written = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"cannot be read ({error})", name="recipe", value=path, fix="Check the path.") from error
+    except yaml.YAMLError as error:
+        raise RecipeError(f"is not YAML ({error})", name="recipe", value=path, fix="Correct that line.") from error
+    if not isinstance(written, dict):
+        raise RecipeError("is not a mapping", name="recipe", value=path, fix="See `contramuse recipes show clmr`.")
+    return written
+
+
+def _override(written: dict[str, Any], override: str) -> None:
+    """Set one ``a.b.0.c=value`` in place; a bare kind on the way becomes a mapping."""
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise RecipeError("is not key=value", name="override", value=override, fix="Write e.g. train.batch=64.")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RecipeError("has a value that is not YAML", name="override", value=override, fix=str(error)) from error
+    place: Any = written
+    *path, last = key.split(".")
+    for step, following in zip(path, [*path[1:], last], strict=True):
+        below = _item(place, step, override)
+        if isinstance(below, str):
+            below = {"kind": below}
+        elif below is None:
+            below = {}
+        if isinstance(below, dict) and isinstance(below.get("kind"), str) and following.isdigit():
+            below = [below]
+        _put(place, step, below, override)
+        place = below
+    _put(place, last, value, override)
+
+
+def _item(place: Any, step: str, override: str) -> Any:
+    if isinstance(place, list):
+        if not step.isdigit() or int(step) >= len(place):
+            raise RecipeError(
+                f"{step!r} is not a position in a list of {len(place)}", name="override", value=override,
+                fix="Positions start at 0.",
+            )  # fmt: skip
+        return place[int(step)]
+    if not isinstance(place, dict):
+        raise RecipeError(f"there are no settings at {step!r}", name="override", value=override, fix="Shorten the key.")
+    return place.get(step)
+
+
+def _put(place: Any, step: str, value: Any, override: str) -> None:
+    if isinstance(place, list):
+        _item(place, step, override)
+        place[int(step)] = value
+    elif isinstance(place, dict):
+        place[step] = value
+    else:
+        raise RecipeError(f"there are no settings at {step!r}", name="override", value=override, fix="Shorten the key.")
+
+
+def _check_names(resolved: Mapping[str, Any], mistakes: Mistakes) -> None:
+    views, towers = resolved["views"], resolved["towers"]
+    for name, view in views.items():
+        if view["tower"] not in towers:
+            mistakes.add(f"views.{name}.tower", view["tower"], "is not a tower", nearest(view["tower"], towers))
+    for i, contrast in enumerate(resolved["contrasts"]):
+        for view in contrast["between"]:
+            if view not in views:
+                mistakes.add(f"contrasts[{i}].between", view, "is not a view", nearest(view, views))
+    if resolved["embed"]["tower"] not in towers:
+        mistakes.add("embed.tower", resolved["embed"]["tower"], "is not a tower", nearest("audio", towers))
+
+
+def _refuse(name: str, mistakes: Mistakes) -> None:
+    found = mistakes.found
+    if len(found) == 1:
+        raise RecipeError(found[0].rstrip("."), name=f"recipe {name}", fix="See `contramuse recipes show`.")
+    listed = "".join(f"\n  - {mistake}" for mistake in found)
+    raise RecipeError(f"{len(found)} mistakes:{listed}\n", name=f"recipe {name}", fix="Correct them; nothing was done.")

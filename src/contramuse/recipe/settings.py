@@ -1,0 +1,133 @@
+"""The sections of a recipe that are settings rather than parts: optimiser, schedule, training, embedding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from contramuse.errors import RecipeError
+
+
+class Optimizer:
+    """How weights move; norms and biases never decay."""
+
+    lr: float
+    weight_decay: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdamW(Optimizer):
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
+
+    lr: float
+    weight_decay: float = 0.05
+    betas: tuple[float, float] = (0.9, 0.95)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adam(Optimizer):
+    """Adam (Kingma and Ba 2015); weight decay is added to the gradient, as CLMR's probe does."""
+
+    lr: float
+    weight_decay: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.999)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SGD(Optimizer):
+    """Stochastic gradient descent with momentum."""
+
+    lr: float
+    weight_decay: float = 0.0
+    momentum: float = 0.9
+    momentum_kind: Literal["nesterov", "classic"] = "nesterov"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LARS(Optimizer):
+    """Layer-wise adaptive rates (You et al. 2017) as SimCLR uses them: norms and biases are not adapted."""
+
+    lr: float
+    weight_decay: float = 1e-6
+    momentum: float = 0.9
+    trust: float = 0.001
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {"adamw": AdamW, "adam": Adam, "sgd": SGD, "lars": LARS}
+
+
+class Schedule:
+    """The factor of the learning rate over the run."""
+
+    warmup: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cosine(Schedule):
+    """A linear rise over the first share ``warmup`` of the run, then half a cosine down to ``floor``."""
+
+    warmup: float = 0.05
+    floor: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Constant(Schedule):
+    """A linear rise over the first share ``warmup`` of the run, then 1."""
+
+    warmup: float = 0.0
+
+
+SCHEDULES: dict[str, type[Schedule]] = {"cosine": Cosine, "constant": Constant}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train:
+    """How a recipe is trained.
+
+    Args:
+        batch: tracks in a batch, over all processes.
+        optimizer: a kind of optimiser.
+        schedule: a kind of schedule.
+        steps: length of the run in optimiser steps; ``minutes`` on the command line takes its place.
+        precision: arithmetic of the encoder; the loss is always in float32.
+        accumulate: batches whose gradients are added before a step; each has its own negatives.
+        clip: largest norm of the gradient; 0 does not clip.
+        compile: "default" compiles the towers with torch.compile.
+        seed: of initial weights, sampling, crops and augmentation.
+        watch_every: steps between two looks at validation loss, alignment, uniformity, rank and neighbours.
+        checkpoint_every: steps between two checkpoints.
+        loggers: where numbers go.
+    """
+
+    optimizer: Optimizer
+    batch: int = 48
+    schedule: Schedule = field(default_factory=Cosine)
+    steps: int = 1000
+    precision: Literal["32", "bf16", "16"] = "32"
+    accumulate: int = 1
+    clip: float = 0.0
+    compile: Literal["off", "default"] = "off"
+    seed: int = 0
+    watch_every: int = 100
+    checkpoint_every: int = 100
+    loggers: tuple[Literal["tensorboard", "csv", "wandb", "mlflow"], ...] = ("tensorboard", "csv")
+
+    def __post_init__(self) -> None:
+        for name in ("batch", "steps", "accumulate", "watch_every", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise RecipeError("must be 1 or more", name=f"train.{name}", value=getattr(self, name), fix="Raise it.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Embed:
+    """How a trained encoder sees a whole track.
+
+    Args:
+        window: seconds that go through the encoder at once.
+        hop: seconds between the starts of two windows.
+        tower: the tower whose encoder is the model.
+    """
+
+    window: float
+    hop: float
+    tower: str = "audio"
