@@ -1,0 +1,136 @@
+"""Models to and from a model hub, through huggingface_hub: two files and a card, never code."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from contramuse.checkpoint.card import CARD, card
+from contramuse.checkpoint.model import INFO, WEIGHTS, read_info
+from contramuse.errors import ContramuseError, ModelFileError
+from contramuse.files import replacing
+
+_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
+
+
+class HubError(ContramuseError):
+    """The hub could not be reached, or refused."""
+
+
+def is_id(text: str) -> bool:
+    """Whether ``text`` has the form ``user/name`` or ``user/name@revision``."""
+    return _ID.fullmatch(text) is not None
+
+
+def fetch(repo: str) -> Path:
+    """The folder of a model on the hub, in huggingface_hub's cache; only the model's own files are downloaded.
+
+    Args:
+        repo: ``user/name`` or ``user/name@revision``.
+
+    Raises:
+        HubError: it is not reachable, or there is no such repository.
+        ModelFileError: the repository holds no model of ours.
+    """
+    from huggingface_hub import snapshot_download
+
+    name, _, revision = repo.partition("@")
+    with _told(name):
+        folder = Path(snapshot_download(name, revision=revision or None, allow_patterns=[WEIGHTS, INFO, CARD]))
+    if not (folder / INFO).is_file() or not (folder / WEIGHTS).is_file():
+        raise ModelFileError(
+            f"the repository has no {INFO} with {WEIGHTS}", name="model", value=repo,
+            fix="It is another program's model: give the id of one that `contramuse push` made.",
+        )  # fmt: skip
+    return folder
+
+
+def pull(repo: str, folder: str | Path) -> Path:
+    """Copy a model from the hub to ``folder``, weights first, and return the folder.
+
+    Raises:
+        HubError: it is not reachable, or there is no such repository.
+        ModelFileError: the repository holds no model of ours.
+        StorageError: the folder cannot be written.
+    """
+    source, target = fetch(repo), Path(folder)
+    for name in (WEIGHTS, INFO, CARD):
+        if (source / name).is_file():
+            with replacing(target / name) as temporary:
+                shutil.copyfile(source / name, temporary)
+    return target
+
+
+def push(folder: str | Path, repo: str, *, visibility: str = "private", message: str = "") -> str:
+    """Upload a model folder with a generated card, in one commit.
+
+    Args:
+        folder: a model folder, or a run's folder.
+        repo: ``user/name``; made if absent.
+        visibility: "private" or "public", for a repository that is made now.
+        message: of the commit.
+
+    Returns:
+        The address of the commit.
+
+    Raises:
+        ModelFileError: the folder is not a loadable model, or the id has another form.
+        HubError: the hub is not reachable, or no right to write there.
+    """
+    from huggingface_hub import CommitOperationAdd, HfApi
+
+    from contramuse.checkpoint.model import load, locate
+
+    if not is_id(repo) or "@" in repo:
+        raise ModelFileError("is not a hub id", name="repository", value=repo, fix="Write it as user/name.")
+    root = locate(folder)
+    load(root)  # what cannot be loaded is not published
+    files: dict[str, Any] = {WEIGHTS: root / WEIGHTS, INFO: root / INFO, CARD: card(read_info(root), repo).encode()}
+    operations = [CommitOperationAdd(path_in_repo=name, path_or_fileobj=value) for name, value in files.items()]
+    with _told(repo):
+        api = HfApi()
+        api.create_repo(repo, private=visibility == "private", exist_ok=True, repo_type="model")
+        done = api.create_commit(repo, operations=operations, commit_message=message or "Model of contramuse")
+    return str(done.commit_url)
+
+
+@contextmanager
+def _told(repo: str) -> Iterator[None]:
+    """Turn what the hub's client raises into one message with a next step."""
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        OfflineModeIsEnabled,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    def refuse(problem: str, fix: str) -> HubError:
+        return HubError(problem, name="hub", value=repo, fix=fix)
+
+    offline = refuse(
+        "cannot be reached, and the model is not in the local cache",
+        "Check the network (and HF_HUB_OFFLINE, HF_ENDPOINT), or give a local model folder.",
+    )
+    try:
+        yield
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
+        raise offline from error
+    except GatedRepoError as error:
+        raise refuse("is gated", "Ask for access on its page, then log in with `hf auth login`.") from error
+    except RevisionNotFoundError as error:
+        raise refuse("has no such revision", "Leave out @revision, or look up the right one.") from error
+    except RepositoryNotFoundError as error:
+        raise refuse("does not exist, or is private", "Check the id, or log in with `hf auth login`.") from error
+    except HFValidationError as error:
+        raise refuse(f"is not a hub id ({error})", "Write it as user/name.") from error
+    except HfHubHTTPError as error:
+        raise refuse(f"the hub refused ({error})", "Log in with `hf auth login` and check the right to write.") from error
+    except OSError as error:
+        raise offline from error
