@@ -1,0 +1,123 @@
+"""Metrics by their standard definitions, each for many weightings of the tracks at once.
+
+A weighting is a column of ``w`` [n r]: how often every one of the n tracks stands in each of r resamples. One column of
+ones gives the ordinary metric; the columns of ``intervals.Resamples`` give its bootstrap distribution. A value that does
+not exist in a resample (a tag without a positive) is NaN there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+def ones(n: int) -> NDArray[np.float32]:
+    """The weighting [n 1] that gives the ordinary metric."""
+    return np.ones((n, 1), dtype=np.float32)
+
+
+def weighted_mean(value: Float[np.ndarray, " n"], w: Float[np.ndarray, "n r"]) -> Array:
+    """Mean of one value per track, [r]: accuracy from hits, the key score from scores, MAP from average precisions."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean: Array = (value.astype(np.float64) @ w) / w.sum(axis=0, dtype=np.float64)
+    return mean
+
+
+def accuracy(y: Int[np.ndarray, " n"], scores: Float[np.ndarray, "n c"], w: Float[np.ndarray, "n r"]) -> Array:
+    """Share of tracks whose highest score [n c] is at their class ``y``, [r]."""
+    return weighted_mean((scores.argmax(axis=1) == y).astype(np.float64), w)
+
+
+def r_squared(y: Float[np.ndarray, " n"], value: Float[np.ndarray, " n"], w: Float[np.ndarray, "n r"]) -> Array:
+    """Coefficient of determination, [r]: 1 - residual / total sum of squares about the (weighted) mean of ``y``."""
+    y, value = y - y.mean(), value - y.mean()
+    total = (y * y) @ w - (y @ w) ** 2 / w.sum(axis=0, dtype=np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        result: Array = np.where(total > 0, 1 - ((y - value) ** 2) @ w / total, np.nan)
+    return result
+
+
+def ranking(
+    y: Float[np.ndarray, " n"], score: Float[np.ndarray, " n"], w: Float[np.ndarray, "n r"]
+) -> tuple[Array, Array]:
+    """Area under the ROC curve and average precision of one tag, each [r]; tracks of equal score count as one step.
+
+    ROC-AUC is the chance that a positive outranks a negative (ties count one half). Average precision is
+    sum over distinct scores of (recall gained) x (precision there), without interpolation.
+    """
+    order = np.argsort(-score, kind="stable")
+    weights, positive = w[order], (y[order] > 0)[:, None]
+    ends = np.flatnonzero(np.append(np.diff(score[order]) != 0, True))
+    tp = np.cumsum(weights * positive, axis=0, dtype=np.float32)[ends]
+    everything = np.cumsum(weights, axis=0, dtype=np.float32)[ends]
+    gained = np.diff(tp, axis=0, prepend=np.zeros_like(tp[:1]))
+    fp = everything - tp
+    wrong = np.diff(fp, axis=0, prepend=np.zeros_like(fp[:1]))
+    positives, negatives = tp[-1].astype(np.float64), fp[-1].astype(np.float64)
+    area = (wrong * (tp - 0.5 * gained)).sum(axis=0, dtype=np.float64)
+    precision = np.divide(tp, everything, out=np.zeros_like(tp), where=everything > 0)
+    gain = (gained * precision).sum(axis=0, dtype=np.float64)
+    exists = (positives > 0) & (negatives > 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        auc = np.where(exists, area / (positives * negatives), np.nan)
+        ap = np.where(exists, gain / positives, np.nan)
+    return auc, ap
+
+
+def usable_tags(y: Float[np.ndarray, "n c"]) -> NDArray[np.intp]:
+    """Columns with at least one positive and one negative track; the others have no ROC-AUC and are left out."""
+    found: NDArray[np.intp] = np.flatnonzero((y > 0).any(axis=0) & (y <= 0).any(axis=0))
+    return found
+
+
+def macro_ranking(
+    y: Float[np.ndarray, "n c"], scores: Float[np.ndarray, "n c"], w: Float[np.ndarray, "n r"]
+) -> tuple[Array, Array]:
+    """Macro ROC-AUC and macro average precision, [r]: means over the usable tags (in a resample: those usable there)."""
+    pairs = [ranking(y[:, c], scores[:, c], w) for c in usable_tags(y)]
+    if not pairs:
+        return np.full(w.shape[1], np.nan), np.full(w.shape[1], np.nan)
+    return _mean_of_known([auc for auc, _ in pairs]), _mean_of_known([ap for _, ap in pairs])
+
+
+def _mean_of_known(columns: Sequence[Array]) -> Array:
+    stacked = np.stack(columns)
+    known = ~np.isnan(stacked)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean: Array = np.where(known, stacked, 0).sum(axis=0) / known.sum(axis=0)
+    return mean
+
+
+_KEY = re.compile(r"^\s*([A-Ga-g])\s*([#b♯♭]?)[\s:_-]*(major|minor|maj|min|m|)\s*$")
+
+
+def key_name(text: str) -> str | None:
+    """A key as mir_eval writes it ("C# minor"), or None when ``text`` is not a key; "Am", "a:min", "A" are understood."""
+    found = _KEY.match(text)
+    if found is None:
+        return None
+    tonic, sign, mode = found.groups()
+    mode = {"maj": "major", "": "major", "min": "minor", "m": "minor"}.get(mode, mode)
+    return f"{tonic.upper()}{sign.replace('♯', '#').replace('♭', 'b')} {mode}"
+
+
+def key_table(classes: Sequence[str]) -> Float[np.ndarray, "c c"] | None:
+    """mir_eval's weighted key score of every estimate (column) for every reference (row); None if a class is no key.
+
+    1 for the same key, 0.5 for an estimate a perfect fifth above, 0.3 for the relative, 0.2 for the parallel key.
+    """
+    import mir_eval.key
+
+    names = [key_name(text) for text in classes]
+    if any(name is None for name in names):
+        return None
+    try:
+        return np.array([[mir_eval.key.weighted_score(a, b) for b in names] for a in names], dtype=np.float64)
+    except ValueError:
+        return None

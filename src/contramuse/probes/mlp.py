@@ -1,0 +1,136 @@
+"""The MLP probe: one hidden layer, stopped by the validation tracks."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+from typing_extensions import Self
+
+from contramuse.probes.estimators import ABSENT, Kind, Probe, Scores, X, Y
+
+LEAST = 0.005
+"""Relative fall of the validation loss that counts as one."""
+
+
+class MLP(Probe):
+    """Linear, ReLU, dropout, linear; AdamW on shuffled batches; float32.
+
+    ``fit`` runs for ``steps``; ``fit_until`` stops at the step with the smallest validation loss (looked at every 5
+    steps, patience 6 looks) and keeps the weights of that step.
+
+    Args:
+        kind: of the target.
+        classes: c, outputs (1 for numeric).
+        seed: of the first weights, the dropout and the order of the tracks.
+        hidden: units.
+        lr: learning rate of AdamW.
+        weight_decay: of AdamW.
+        dropout: share of hidden units dropped.
+        batch: tracks per step.
+        steps: largest number of steps.
+    """
+
+    def __init__(
+        self,
+        *,
+        kind: Kind,
+        classes: int,
+        seed: int = 0,
+        hidden: int = 512,
+        lr: float = 2e-3,
+        weight_decay: float = 1e-2,
+        dropout: float = 0.25,
+        batch: int = 256,
+        steps: int = 200,
+    ) -> None:
+        self.kind, self.classes, self.seed = kind, classes, seed
+        self.hidden, self.lr, self.weight_decay, self.dropout = hidden, lr, weight_decay, dropout
+        self.batch, self.steps = batch, steps
+
+    def fit(self, x: X, y: Y) -> Self:
+        """Learn for ``steps`` steps."""
+        return self._run(x, y, None)
+
+    def fit_until(self, x: X, y: Y, valid_x: X, valid_y: Y) -> Self:
+        """Learn from ``x``, ``y`` until the loss on ``valid_x``, ``valid_y`` stops falling; sets ``steps_``."""
+        return self._run(x, y, (valid_x, valid_y))
+
+    def _run(self, x: X, y: Y, valid: tuple[X, Y] | None) -> Self:
+        generator = torch.Generator().manual_seed(self.seed)
+        self.offset_, self.scale_ = (float(np.mean(y)), float(np.std(y)) or 1.0) if self.kind == "numeric" else (0.0, 1.0)
+        self._present = self._seen(y)
+        self.weights_ = self._first(x.shape[1], generator)
+        inputs, target = torch.as_tensor(x, dtype=torch.float32), self._target(y)
+        seen = None if valid is None else (torch.as_tensor(valid[0], dtype=torch.float32), self._target(valid[1]))
+        optimizer = torch.optim.AdamW(self.weights_, lr=self.lr, weight_decay=self.weight_decay, fused=True)
+        best, best_weights, waited, step = float("inf"), copy.deepcopy(self.weights_), 0, 0
+        self.steps_ = self.steps
+        while step < self.steps and waited < 6:
+            for rows in torch.randperm(len(inputs), generator=generator).split(self.batch):
+                value = self._loss(self._forward(inputs[rows], generator), target[rows])
+                gradients = torch.autograd.grad(value, self.weights_)
+                for weight, gradient in zip(self.weights_, gradients, strict=True):
+                    weight.grad = gradient
+                optimizer.step()
+                step += 1
+                if seen is not None and step % 5 == 0:
+                    with torch.no_grad():
+                        now = float(self._loss(self._forward(seen[0], None), seen[1]))
+                    waited += 1
+                    if now < best * (1 - LEAST):
+                        best, waited, self.steps_ = now, 0, step
+                        best_weights = copy.deepcopy(self.weights_)
+                if step >= self.steps or waited >= 6:
+                    break
+        if seen is not None:
+            self.weights_ = best_weights
+        return self
+
+    def predict(self, x: X) -> Scores:
+        """Scores [n c] of ``x`` [n h]."""
+        with torch.no_grad():
+            z = self._forward(torch.as_tensor(x, dtype=torch.float32), None)
+            if self.kind == "multiclass":
+                z = F.log_softmax(z, dim=1).clamp(min=ABSENT)
+        return np.asarray(z.double().numpy() * self.scale_ + self.offset_)
+
+    def _first(self, width: int, generator: torch.Generator) -> list[Tensor]:
+        def drawn(rows: int, columns: int) -> Tensor:
+            return (torch.randn(rows, columns, generator=generator) * (2 / columns) ** 0.5).requires_grad_()
+
+        last = (drawn(self.classes, self.hidden).detach() * 0.1).requires_grad_()
+        zeros = [torch.zeros(n, requires_grad=True) for n in (self.hidden, self.classes)]
+        return [drawn(self.hidden, width), zeros[0], last, zeros[1]]
+
+    def _forward(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        hidden = F.relu(F.linear(x, self.weights_[0], self.weights_[1]))
+        if generator is not None and self.dropout > 0:
+            kept = torch.rand(hidden.shape, generator=generator) >= self.dropout
+            hidden = hidden * kept / (1 - self.dropout)
+        z = F.linear(hidden, self.weights_[2], self.weights_[3])
+        return z if self._present is None else z.masked_fill(~self._present, ABSENT)
+
+    def _loss(self, z: Tensor, target: Tensor) -> Tensor:
+        if self.kind == "multiclass":
+            return F.cross_entropy(z, target)
+        if self.kind == "multilabel":
+            return F.binary_cross_entropy_with_logits(z, target)
+        return F.mse_loss(z, target)
+
+    def _target(self, y: Y) -> Tensor:
+        if self.kind == "multiclass":
+            return torch.as_tensor(y, dtype=torch.int64)
+        if self.kind == "multilabel":
+            return torch.as_tensor(y, dtype=torch.float32)
+        scaled: NDArray[np.float64] = (np.asarray(y, dtype=np.float64) - self.offset_) / self.scale_
+        return torch.as_tensor(scaled[:, None], dtype=torch.float32)
+
+    def _seen(self, y: Y) -> Tensor | None:
+        if self.kind != "multiclass":
+            return None
+        return torch.as_tensor(np.bincount(y, minlength=self.classes) > 0)

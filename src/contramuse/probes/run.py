@@ -1,0 +1,210 @@
+"""The probe of frozen embeddings against a library's labels, with baselines, intervals and paired differences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+
+from contramuse.probes import metrics
+from contramuse.probes.estimators import Standard, prior_scores
+from contramuse.probes.folds import Fold
+from contramuse.probes.intervals import Difference, Interval, Resamples, difference, interval
+from contramuse.probes.selection import Name, choose
+from contramuse.probes.tasks import Task, baseline_score
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class System:
+    """Vectors to be compared: a model's embeddings or a baseline.
+
+    Args:
+        name: shown in tables.
+        role: "model" or "baseline".
+        vectors: float32 [n h], one row per track, the same tracks for every system.
+        note: how the vectors were made, one sentence.
+        facts: hashes and settings for the record.
+    """
+
+    name: str
+    role: str
+    vectors: Float[np.ndarray, "n h"]
+    note: str = ""
+    facts: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass
+class Predictions:
+    """Pooled scores of one probe on one task: per seed float64 [m c] for the m tested tracks, and the settings chosen."""
+
+    scores: list[NDArray[np.float64]]
+    chosen: list[float]
+
+
+def predict(
+    system: System, *, task: Task, probe: Name, plan: Sequence[tuple[int, Sequence[Fold]]]
+) -> tuple[Predictions, NDArray[np.int64]]:
+    """Scores of every tested track under each seed of the ``plan``, and the tested tracks (the same for every seed)."""
+    scores: list[NDArray[np.float64]] = []
+    chosen: list[float] = []
+    tested = np.unique(np.concatenate([fold.test for fold in plan[0][1]]))
+    tested = tested[task.known[tested]]
+    place = np.full(len(task.known), -1)
+    place[tested] = np.arange(len(tested))
+    for seed, folds in plan:
+        pooled = np.full((len(tested), task.columns), np.nan)
+        for fold in folds:
+            train, valid, test = (rows[task.known[rows]] for rows in (fold.train, fold.valid, fold.test))
+            if len(test) == 0:
+                continue
+            scale = Standard().fit(system.vectors[train])
+            parts = [(scale.transform(system.vectors[rows]), task.y[rows]) for rows in (train, valid)]
+            fitted, setting = choose(
+                probe, kind=task.kind, classes=task.columns, train=parts[0], valid=parts[1], seed=seed
+            )
+            answer = fitted.predict(scale.transform(system.vectors[test]))
+            if task.kind == "multilabel":
+                answer = answer - prior_scores(task.y[np.concatenate([train, valid])].mean(axis=0), "multilabel")
+            pooled[place[test]] = answer
+            chosen.append(setting)
+        scores.append(pooled)
+    return Predictions(scores, chosen), tested
+
+
+def measure(task: Task, y: NDArray[Any], scores: NDArray[np.float64], w: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+    """Every metric of the task, [r] for the weightings ``w`` [m r]."""
+    if task.field == "numeric":
+        return {"r2": metrics.r_squared(y, scores[:, 0], w)}
+    if task.field == "multilabel":
+        auc, ap = metrics.macro_ranking(y, scores, w)
+        return {"roc_auc": auc, "average_precision": ap}
+    found = {"accuracy": metrics.accuracy(y, scores, w)}
+    if "key_score" in task.metrics:
+        table = metrics.key_table(task.classes)
+        assert table is not None
+        found["key_score"] = metrics.weighted_mean(table[y, scores.argmax(axis=1)], w)
+    return found
+
+
+@dataclass
+class Scored:
+    """The metrics of one system by one probe: on all tracks per seed, and in every resample (mean over seeds)."""
+
+    by_seed: dict[str, list[float]]
+    resampled: dict[str, NDArray[np.float64]]
+    chosen: list[float]
+
+    def value(self, metric: str) -> float:
+        """Mean over the seeds, on all tested tracks."""
+        return float(np.mean(self.by_seed[metric]))
+
+
+def score(task: Task, y: NDArray[Any], predictions: Predictions, resamples: Resamples) -> Scored:
+    """The metrics of ``predictions`` for the labels ``y`` of the tested tracks."""
+    full = [measure(task, y, scores, metrics.ones(len(y))) for scores in predictions.scores]
+    blocks = []
+    for w in resamples.blocks():
+        per_seed = [measure(task, y, scores, w) for scores in predictions.scores]
+        blocks.append({name: np.mean([one[name] for one in per_seed], axis=0) for name in task.metrics})
+    return Scored(
+        by_seed={name: [float(one[name][0]) for one in full] for name in task.metrics},
+        resampled={name: np.concatenate([block[name] for block in blocks]) for name in task.metrics},
+        chosen=predictions.chosen,
+    )
+
+
+def compare(scored: dict[str, Scored], roles: dict[str, str], metric: str) -> list[tuple[str, str, Difference]]:
+    """Paired differences of every model to every baseline and to every later model."""
+    names = list(scored)
+    pairs = [
+        (a, b)
+        for i, a in enumerate(names)
+        for j, b in enumerate(names)
+        if roles[a] == "model" and (roles[b] == "baseline" or j > i)
+    ]
+    return [
+        (a, b, difference(scored[a].value(metric) - scored[b].value(metric), *_pair(scored, a, b, metric)))
+        for a, b in pairs
+    ]
+
+
+def _pair(scored: dict[str, Scored], a: str, b: str, metric: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return scored[a].resampled[metric], scored[b].resampled[metric]
+
+
+def run_task(
+    task: Task,
+    *,
+    systems: Sequence[System],
+    probes: Sequence[Name],
+    plan: Sequence[tuple[int, Sequence[Fold]]],
+    resamples: int,
+    clusters: NDArray[np.int64] | None,
+    progress: Progress,
+) -> dict[str, Any]:
+    """All systems by all probes on one task, as the table of results.json."""
+    results: list[dict[str, Any]] = []
+    differences: list[dict[str, Any]] = []
+    tested = np.zeros(0, dtype=np.int64)
+    roles = {system.name: system.role for system in systems}
+    for probe in probes:
+        scored: dict[str, Scored] = {}
+        for system in systems:
+            progress(f"{task.name}: {probe} on {system.name}")
+            predictions, tested = predict(system, task=task, probe=probe, plan=plan)
+            draw = Resamples(len(tested), resamples, clusters=None if clusters is None else clusters[tested])
+            scored[system.name] = score(task, task.y[tested], predictions, draw)
+        for metric in task.metrics:
+            results += [_result(name, probe, metric, one) for name, one in scored.items()]
+            differences += [
+                {"system": a, "against": b, "probe": probe, "metric": metric, **difference_json(gap)}
+                for a, b, gap in compare(scored, roles, metric)
+            ]
+    y = task.y[tested]
+    left_out = len(task.classes) - len(metrics.usable_tags(y)) if task.kind == "multilabel" else 0
+    return {
+        "field": task.name,
+        "kind": task.field,
+        "classes": len(task.classes),
+        "labelled": int(task.known.sum()),
+        "tested": len(tested),
+        "tags_left_out": left_out,
+        "metrics": list(task.metrics),
+        "floor": {name: number(value) for name, value in baseline_score(task, y).items()},
+        "results": results,
+        "differences": differences,
+    }
+
+
+def _result(name: str, probe: str, metric: str, scored: Scored) -> dict[str, Any]:
+    values = scored.by_seed[metric]
+    return {
+        "system": name,
+        "probe": probe,
+        "metric": metric,
+        **interval_json(interval(scored.value(metric), scored.resampled[metric])),
+        "seed_values": [number(value) for value in values],
+        "chosen": scored.chosen,
+    }
+
+
+def number(value: float) -> float | None:
+    """A float for JSON: six decimals, None where it is not known."""
+    return None if math.isnan(value) else round(float(value), 6)
+
+
+def interval_json(span: Interval) -> dict[str, Any]:
+    """An interval for JSON."""
+    return {"value": number(span.value), "low": number(span.low), "high": number(span.high)}
+
+
+def difference_json(gap: Difference) -> dict[str, Any]:
+    """A paired difference for JSON."""
+    return {**interval_json(gap), "p": number(gap.p), "verdict": gap.verdict}

@@ -1,0 +1,58 @@
+"""Hyper-parameters chosen on the validation tracks only, then the final fit."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from contramuse.probes.estimators import Kind, Linear, Neighbours, Probe, X, Y, loss
+from contramuse.probes.mlp import MLP
+
+Name = Literal["linear", "mlp", "knn"]
+NAMES: tuple[Name, ...] = ("linear", "mlp", "knn")
+
+
+def choose(
+    name: Name, *, kind: Kind, classes: int, train: tuple[X, Y], valid: tuple[X, Y], seed: int
+) -> tuple[Probe, float]:
+    """The probe ``name`` with the setting of the smallest validation loss, fitted; and that setting.
+
+    Linear (strength) and k-NN (k) are fitted again on train and valid together with the setting chosen; the MLP is
+    stopped by the validation tracks (setting: steps) and keeps the weights learnt on train alone.
+    """
+    both = np.concatenate([train[0], valid[0]]), np.concatenate([train[1], valid[1]])
+    if name == "mlp":
+        mlp = MLP(kind=kind, classes=classes, seed=seed).fit_until(*train, *valid)
+        return mlp, float(mlp.steps_)
+    if name == "knn":
+        k = _best_k(kind, classes, train, valid)
+        return Neighbours(kind=kind, classes=classes, k=k).fit(*both), float(k)
+    best = _best_strength(kind, classes, train, valid)
+    final = Linear(kind=kind, classes=classes, strength=best.strength, start=None if kind == "numeric" else best)
+    return final.fit(*both), best.strength
+
+
+def _best_strength(kind: Kind, classes: int, train: tuple[X, Y], valid: tuple[X, Y]) -> Linear:
+    """The path from strong to weak penalty, each fit starting from the last; left once it has got worse twice."""
+    best, best_loss, worse, last = None, float("inf"), 0, None
+    for strength in Linear.GRID:
+        last = Linear(kind=kind, classes=classes, strength=strength, start=last).fit(*train)
+        now = loss(kind, valid[1], last.predict(valid[0]))
+        if best is None or now < best_loss:
+            best, best_loss, worse = last, now, 0
+        else:
+            worse += 1
+        if worse == 2:
+            break
+    assert best is not None
+    return best
+
+
+def _best_k(kind: Kind, classes: int, train: tuple[X, Y], valid: tuple[X, Y]) -> int:
+    losses = {}
+    for k in Neighbours.GRID:
+        if k <= len(train[0]) or not losses:
+            fitted = Neighbours(kind=kind, classes=classes, k=k).fit(*train)
+            losses[k] = loss(kind, valid[1], fitted.predict(valid[0]))
+    return min(losses, key=lambda k: losses[k])

@@ -1,0 +1,200 @@
+"""What a probe predicts: one label field of a library, for the tracks at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, Shaped
+from numpy.typing import NDArray
+
+from contramuse.errors import LibraryError
+from contramuse.probes.estimators import Kind
+from contramuse.probes.metrics import key_table
+
+FieldKind = Literal["multiclass", "multilabel", "numeric", "key"]
+
+
+class LabelField(Protocol):
+    """The label field of a library."""
+
+    @property
+    def name(self) -> str:
+        """Name of the field."""
+
+    @property
+    def kind(self) -> Any:
+        """One of "multiclass", "multilabel", "numeric", "key"."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes or tags."""
+
+
+class Catalogue(Protocol):
+    """What the probes ask of a library; ``catalogue.Library`` gives it."""
+
+    @property
+    def root(self) -> Path:
+        """The folder."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of what the library holds."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Hertz."""
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """Label fields by name."""
+
+    @property
+    def ids(self) -> NDArray[Any]:
+        """Content hash of every track."""
+
+    @property
+    def store(self) -> Any:
+        """The decoded tracks, in the order of ``ids``."""
+
+    def column(self, name: str) -> Any:
+        """One column of the index."""
+
+    def labels(self, field: str) -> NDArray[Any]:
+        """The labels of every track."""
+
+    def rows(self, split: Any) -> NDArray[np.int64]:
+        """Rows of a split."""
+
+    def groups(self, name: str) -> list[tuple[str, ...]]:
+        """The groups of every track."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One label field for n tracks.
+
+    Args:
+        name: of the field.
+        field: its kind in the library.
+        classes: names; empty for numeric.
+        y: multiclass and key int64 [n], multilabel float32 [n c], numeric float64 [n].
+        known: which tracks have a label, bool [n].
+    """
+
+    name: str
+    field: FieldKind
+    classes: tuple[str, ...]
+    y: Shaped[np.ndarray, "n ..."]
+    known: Bool[np.ndarray, " n"]
+
+    @property
+    def kind(self) -> Kind:
+        """What the estimators see: a key is one of its classes."""
+        return "multiclass" if self.field == "key" else self.field
+
+    @property
+    def columns(self) -> int:
+        """Columns of a probe's scores."""
+        return 1 if self.field == "numeric" else len(self.classes)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the metrics, the first is the one that sentences are about."""
+        if self.field == "key":
+            return ("key_score", "accuracy") if key_table(self.classes) is not None else ("accuracy",)
+        return {"multiclass": ("accuracy",), "multilabel": ("roc_auc", "average_precision"), "numeric": ("r2",)}[self.field]
+
+
+def library_tasks(library: Catalogue, rows: Int[np.ndarray, " n"], names: Sequence[str] | None) -> list[Task]:
+    """The tasks for the library's fields ``names`` (None: all of them), for the tracks at ``rows``.
+
+    Raises:
+        LibraryError: no such field.
+    """
+    for name in names or ():
+        if name not in library.fields:
+            raise LibraryError(
+                "the library has no such label field",
+                name="--task",
+                value=name,
+                fix=f"It has {', '.join(library.fields) or 'none: run `contramuse prepare` again with --labels'}.",
+            )
+    return [_task(library, name, rows) for name in (names or tuple(library.fields))]
+
+
+def _task(library: Catalogue, name: str, rows: Int[np.ndarray, " n"]) -> Task:
+    field = library.fields[name]
+    y = np.asarray(library.labels(name))[rows]
+    if field.kind == "multilabel":
+        return Task(name, "multilabel", tuple(field.classes), y.astype(np.float32), (y > 0).any(axis=1))
+    if field.kind == "numeric":
+        return Task(name, "numeric", (), y.astype(np.float64), np.isfinite(y))
+    return Task(name, field.kind, tuple(field.classes), y.astype(np.int64), y >= 0)
+
+
+def codes(names: Sequence[tuple[str, ...]]) -> Int[np.ndarray, " n"]:
+    """A number for the first group of every track, -1 where it has none."""
+    table: dict[str, int] = {}
+    return np.array([table.setdefault(group[0], len(table)) if group else -1 for group in names], dtype=np.int64)
+
+
+def membership(library: Catalogue, name: str, rows: Int[np.ndarray, " n"]) -> list[tuple[str, ...]]:
+    """The groups called ``name`` of the tracks at ``rows``: a group of the library, or the classes of a label field.
+
+    Raises:
+        LibraryError: the library has neither.
+    """
+    if name in library.fields and library.fields[name].kind in ("multiclass", "key"):
+        classes, y = library.fields[name].classes, library.labels(name)
+        return [(classes[y[row]],) if y[row] >= 0 else () for row in rows]
+    try:
+        everything = library.groups(name)
+    except (LibraryError, KeyError) as error:
+        raise LibraryError(
+            "the library has no such group or class field",
+            name="group",
+            value=name,
+            fix="Name one of artist, album, playlists or a class field of the library.",
+        ) from error
+    return [everything[row] for row in rows]
+
+
+def unlearnable(task: Task, group: Int[np.ndarray, " n"] | None) -> str | None:
+    """Why a task cannot be probed, or None: too few labels, one value only, or no class in two groups of the folds."""
+    y = task.y[task.known]
+    if len(y) < 20:
+        return f"only {len(y)} of {len(task.known)} tracks have a label (20 are needed)"
+    if task.kind == "numeric":
+        return "every track has the same value" if np.ptp(y) == 0 else None
+    if task.kind == "multilabel":
+        return None if ((y > 0).any(axis=0) & (y <= 0).any(axis=0)).any() else "no tag divides the tracks"
+    present = np.unique(y)
+    if len(present) < 2:
+        return "every track has the same class"
+    if group is not None:
+        inside = group[task.known]
+        spread = sum(len(np.unique(inside[y == c])) + np.count_nonzero(inside[y == c] < 0) > 1 for c in present)
+        if spread < 2:
+            return "its classes stand in one group each, so that folds by group never see a tested class in training"
+    return None
+
+
+def baseline_score(task: Task, y: Shaped[np.ndarray, "n ..."]) -> dict[str, float]:
+    """What an answer without features reaches on the labels ``y`` of the tested tracks, for each metric."""
+    if task.field == "numeric":
+        return {"r2": 0.0}
+    if task.field == "multilabel":
+        share: Float[np.ndarray, " c"] = y.mean(axis=0)
+        usable = (share > 0) & (share < 1)
+        return {"roc_auc": 0.5, "average_precision": float(share[usable].mean()) if usable.any() else float("nan")}
+    counts = np.bincount(y, minlength=len(task.classes))
+    floor = {"accuracy": float(counts.max() / counts.sum())}
+    table = key_table(task.classes) if task.field == "key" else None
+    if table is not None:
+        floor["key_score"] = float((counts @ table / counts.sum()).max())
+    return floor
