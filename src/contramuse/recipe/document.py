@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any, NewType
@@ -18,7 +18,7 @@ from contramuse.encoders import ENCODERS, HEADS, Tower
 from contramuse.errors import RecipeError
 from contramuse.files import stable_hash
 from contramuse.objective import CANDIDATES, OBJECTIVES, Candidates, InfoNCE, NotSelf, Objective
-from contramuse.recipe.parts import Grammar, Mistakes, nearest, settings
+from contramuse.recipe.parts import Grammar, Mistakes, nearest
 from contramuse.recipe.settings import OPTIMIZERS, SCHEDULES, Embed, Optimizer, Schedule, Train
 from contramuse.sampling import SAMPLERS, Sampler
 from contramuse.similarity import SIMILARITIES, Similarity
@@ -72,7 +72,7 @@ class ContrastSpec:
     target: Target
     similarity: Similarity
     candidates: tuple[Candidates, ...] = (NotSelf(),)
-    objective: Objective = InfoNCE()
+    objective: Objective = field(default_factory=InfoNCE)
     weight: float = 1.0
 
 
@@ -180,9 +180,7 @@ class Recipe:
     def build_strategy(self) -> Strategy:
         """The contrasts with their similarities (which may have weights)."""
         width = self._embedding_dim() if self._needs_width() else 0
-        specs = [
-            GRAMMAR.build(ContrastSpec, spec, {"dim_in": width}) for spec in self._resolved["contrasts"]
-        ]
+        specs = [GRAMMAR.build(ContrastSpec, spec, {"dim_in": width}) for spec in self._resolved["contrasts"]]
         return Strategy(
             [
                 Contrast(
@@ -348,7 +346,9 @@ def _check_names(resolved: Mapping[str, Any], mistakes: Mistakes) -> None:
 
 def _refuse(name: str, mistakes: Mistakes) -> None:
     found = mistakes.found
-    if len(found) == 1:
-        raise RecipeError(found[0].rstrip("."), name=f"recipe {name}", fix="See `contramuse recipes show`.")
+    count = "one mistake" if len(found) == 1 else f"{len(found)} mistakes"
     listed = "".join(f"\n  - {mistake}" for mistake in found)
-    raise RecipeError(f"{len(found)} mistakes:{listed}\n", name=f"recipe {name}", fix="Correct them; nothing was done.")
+    raise RecipeError(
+        f"has {count}, nothing was done", name="recipe", value=name,
+        fix=f"Correct:{listed}\n`contramuse recipes show clmr` shows a whole one.",
+    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The signature is the schema: what a recipe writes is checked against the constructor of the part that it names.
+"""The signature is the schema: what a recipe writes is checked against the constructor of the named part.
 
 A part is written as ``{kind: name, setting: value, ...}`` or, without settings, as ``name``. ``resolve`` checks and fills
 in every default (so that a stored recipe means the same after a default changes) and collects all mistakes;
@@ -7,6 +7,7 @@ in every default (so that a stored recipe means the same after a default changes
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import functools
 import inspect
@@ -93,23 +94,29 @@ class Grammar:
         return TypeAdapter(wanted).validate_json(json.dumps(value))
 
     def schema(self, wanted: Any) -> dict[str, Any]:
-        """JSON schema of what may be written for ``wanted``."""
+        """JSON schema of what may be written for ``wanted``; parts are under ``$defs``, as they may hold one another."""
+        parts = {base.__name__: self._schema_of_table(table) for base, table in self.tables.items()}
+        return {**self._schema(wanted), "$defs": parts}
+
+    def _schema(self, wanted: Any) -> dict[str, Any]:
         if wanted in self.tables:
-            table = self.tables[wanted]
-            bare = [kind for kind, made in table.items() if not _required(made)]
-            forms = [self._schema_of(made, kind) for kind, made in table.items()]
-            return {"anyOf": [*([{"enum": bare}] if bare else []), *forms]}
+            return {"$ref": f"#/$defs/{wanted.__name__}"}
         if wanted in self.sections:
             return self._schema_of(wanted, None)
         inner, shape = _container(wanted)
-        if self._has_parts(inner):
-            below = self.schema(inner)
-            if shape == "list":
-                return {"anyOf": [below, {"type": "array", "items": below}]}
-            if shape == "mapping":
-                return {"type": "object", "additionalProperties": below}
-            return {"anyOf": [below, {"type": "null"}]}
-        return TypeAdapter(wanted).json_schema()
+        if not self._has_parts(inner):
+            return TypeAdapter(wanted).json_schema()
+        below = self._schema(inner)
+        if shape == "list":
+            return {"anyOf": [below, {"type": "array", "items": below}]}
+        if shape == "mapping":
+            return {"type": "object", "additionalProperties": below}
+        return {"anyOf": [below, {"type": "null"}]}
+
+    def _schema_of_table(self, table: Mapping[str, Callable[..., Any]]) -> dict[str, Any]:
+        bare = [kind for kind, made in table.items() if not _required(made)]
+        forms = [self._schema_of(made, kind) for kind, made in table.items()]
+        return {"anyOf": [*([{"enum": bare}] if bare else []), *forms]}
 
     def _has_parts(self, wanted: Any) -> bool:
         inner, shape = _container(wanted)
@@ -134,10 +141,11 @@ class Grammar:
     ) -> dict[str, Any]:
         known = settings(made)
         for name in written:
-            if name in INJECTED and name in parameters(made):
-                mistakes.add(f"{place}.{name}", written[name], f"is set by {INJECTED[name]}", "Remove it.")
+            below = f"{place}.{name}" if place else str(name)
+            if name in injected(made):
+                mistakes.add(below, written[name], f"is set by {INJECTED[name]}", "Remove it.")
             elif name not in known:
-                mistakes.add(f"{place}.{name}", written[name], "is not a setting", nearest(str(name), known))
+                mistakes.add(below, written[name], "is not a setting", nearest(str(name), known))
         resolved = {}
         for name, (annotation, default) in known.items():
             below = f"{place}.{name}" if place else name
@@ -163,10 +171,7 @@ class Grammar:
     def _call(self, made: Callable[..., Any], value: Mapping[str, Any], context: Mapping[str, Any]) -> Any:
         known = settings(made)
         arguments = {name: self.build(known[name][0], below, context) for name, below in value.items()}
-        for name in parameters(made):
-            if name in INJECTED:
-                arguments[name] = context[name]
-        return made(**arguments)
+        return made(**arguments, **{name: context[name] for name in injected(made)})
 
     def _schema_of(self, made: Callable[..., Any], kind: str | None) -> dict[str, Any]:
         head = {"kind": {"const": kind}} if kind else {}
@@ -174,27 +179,36 @@ class Grammar:
         return {
             "type": "object",
             "description": (inspect.getdoc(made) or "").split("\n\n")[0].replace("\n", " "),
-            "properties": {**head, **{name: self.schema(annotation) for name, (annotation, _) in known.items()}},
+            "properties": {**head, **{name: self._schema(annotation) for name, (annotation, _) in known.items()}},
             "required": [*head, *_required(made)],
             "additionalProperties": False,
         }
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def parameters(made: Callable[..., Any]) -> dict[str, tuple[Any, Any]]:
     """Arguments of a constructor: name -> (annotation, default or ``inspect.Parameter.empty``)."""
     hints = typing.get_type_hints(made.__init__ if inspect.isclass(made) else made)
     signature = inspect.signature(made)
-    return {name: (hints.get(name, Any), p.default) for name, p in signature.parameters.items()}
+    named = {n: p for n, p in signature.parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+    made_by = {f.name: f.default_factory for f in dataclasses.fields(made)} if dataclasses.is_dataclass(made) else {}
+    factories = {name: make for name, make in made_by.items() if make is not dataclasses.MISSING}
+    defaults = {name: factories[name]() if name in factories else p.default for name, p in named.items()}
+    return {name: (hints.get(name, Any), default) for name, default in defaults.items()}
+
+
+def injected(made: Callable[..., Any]) -> list[str]:
+    """The arguments that come from the surroundings: those of ``INJECTED`` that have no default."""
+    return [n for n, (_, default) in parameters(made).items() if n in INJECTED and default is inspect.Parameter.empty]
 
 
 def settings(made: Callable[..., Any]) -> dict[str, tuple[Any, Any]]:
     """The arguments that a recipe may write."""
-    return {name: pair for name, pair in parameters(made).items() if name not in INJECTED}
+    return {name: pair for name, pair in parameters(made).items() if name not in injected(made)}
 
 
 def nearest(word: str, known: typing.Iterable[str]) -> str:
-    """"Did you mean ...?" where something is near, else what there is."""
+    """ "Did you mean ...?" where something is near, else what there is."""
     names = list(known)
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.55)
     listed = ", ".join(names) if names else "none"
