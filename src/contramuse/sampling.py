@@ -1,8 +1,9 @@
 """Which tracks stand together in a batch, and the stream of batches that resumes anywhere.
 
-A sampler is a stateless part: it lays out one epoch. ``Batches`` walks through the epochs, cuts each batch into the parts
-of the processes, and its whole state is where it stands. Randomness has no hidden state either: every draw of a run comes
-from a generator made from the seed, a purpose and a count (``generator_for``), so a run goes on exactly from those counts.
+A sampler is a stateless part: it lays out one epoch. ``Batches`` walks through the epochs, cuts each batch into the
+parts of the processes, and its whole state is where it stands. Randomness has no hidden state either: every draw of a
+run comes from a generator made from the seed, a purpose and a count (``generator_for``), so a run goes on exactly from
+those counts.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from contramuse.files import stable_hash
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from contramuse.catalogue import Library
+    from contramuse.catalogue.library import Library
 
 
 def generator_for(seed: int, *purpose: str | int, device: torch.device | str = "cpu") -> torch.Generator:

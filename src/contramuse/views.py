@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -16,13 +17,13 @@ import torch
 from jaxtyping import Int16
 from torch import Tensor
 
-from contramuse.errors import RecipeError
+from contramuse.errors import LibraryError, RecipeError
 from contramuse.rows import UNKNOWN, Rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from contramuse.catalogue import Library
+    from contramuse.catalogue.library import Library
 
 
 def samples_of(seconds: float, *, sample_rate: int) -> int:
@@ -158,7 +159,10 @@ class Facts:
     """
 
     def __init__(self, library: Library, *, fields: Sequence[str] = ()) -> None:
-        self._ids = {name: torch.from_numpy(library.group(name)) for name in ("artist", "album")}
+        self._ids: dict[str, Tensor] = {}
+        for name in ("artist", "album"):
+            with suppress(LibraryError):  # a library without such groups: its rows have no such id
+                self._ids[name] = torch.from_numpy(library.group(name))
         self._labels: dict[str, Tensor] = {}
         self._values: dict[str, Tensor] = {}
         for name in fields:

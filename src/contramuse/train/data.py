@@ -1,0 +1,222 @@
+"""Batches for the training step: drawn ahead by one thread, and the fixed views that validation looks at."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningDataModule
+from torch import Tensor
+
+from contramuse.errors import LibraryError, UserError
+from contramuse.rows import Rows
+from contramuse.sampling import Batches, generator_for
+from contramuse.views import Facts
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from contramuse.catalogue.library import Library
+    from contramuse.recipe import Recipe
+
+LOOKED_AT = 256
+"""Validation tracks that a watch looks at, at most."""
+
+
+class Batch:
+    """One batch of one process.
+
+    Args:
+        number: batches drawn before it in this run.
+        views: view -> (int16 [m 1 t], who the rows are).
+        after: state of the stream of batches once this one is trained on.
+    """
+
+    def __init__(self, number: int, views: Mapping[str, tuple[Tensor, Rows]], after: Mapping[str, int]) -> None:
+        self.number, self.views, self.after = number, views, after
+
+    def __len__(self) -> int:
+        return sum(len(who) for _, who in self.views.values())
+
+    def to(self, device: torch.device, **_: object) -> Batch:
+        """The same batch on ``device``; Lightning calls it."""
+        moved = {name: (x.to(device, non_blocking=True), who.to(device)) for name, (x, who) in self.views.items()}
+        return Batch(self.number, moved, self.after)
+
+
+class Ahead:
+    """An endless iterable whose items one thread makes ahead of use.
+
+    Reading a batch is one gather from memory-mapped files, so one thread keeps up and no worker process is needed.
+
+    Args:
+        make: makes the next item.
+        ahead: items that may wait.
+    """
+
+    def __init__(self, make: Callable[[], Batch], *, ahead: int = 2) -> None:
+        self._make, self._ready = make, queue.Queue[Batch | Exception](maxsize=ahead)
+        self._stop, self._thread = threading.Event(), threading.Thread(target=self._work, daemon=True)
+        self.waited = 0.0
+
+    def _work(self) -> None:
+        while not self._stop.is_set():
+            try:
+                item: Batch | Exception = self._make()
+            except Exception as error:  # told to the consumer, which raises it
+                item = error
+            while not self._stop.is_set():
+                try:
+                    self._ready.put(item, timeout=0.2)
+                    break
+                except queue.Full:
+                    continue
+            if isinstance(item, Exception):
+                return
+
+    def __iter__(self) -> Iterator[Batch]:
+        if not self._thread.is_alive():
+            self._thread.start()
+        while True:
+            began = time.perf_counter()
+            item = self._ready.get()
+            self.waited += time.perf_counter() - began
+            if isinstance(item, Exception):
+                raise item
+            yield item
+
+    def close(self) -> None:
+        """End the thread."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=10)
+
+
+class MusicData(LightningDataModule):
+    """The tracks of a library as a recipe wants to see them.
+
+    Args:
+        recipe: says sampler, views and label fields.
+        library: the library.
+
+    Raises:
+        LibraryError: no training track is left.
+        UserError: the library has another sample rate than the recipe wants.
+    """
+
+    def __init__(self, recipe: Recipe, library: Library) -> None:
+        super().__init__()
+        if library.sample_rate != recipe.sample_rate:
+            raise UserError(
+                f"the recipe wants {recipe.sample_rate} Hz and the library has {library.sample_rate} Hz",
+                name="library",
+                value=library.root,
+                fix=f"Set sample_rate={library.sample_rate}, or prepare a library with the recipe's rate.",
+            )
+        self._library, self._seed, self._batch = library, recipe.train.seed, recipe.train.batch
+        self._sampler, self.takes = recipe.build_sampler(), recipe.build_takes()
+        self._facts = Facts(library, fields=sorted(recipe.fields))
+        self.rows, self.skipped = self._usable("train")
+        self.valid_rows, _ = self._usable("valid")
+        if not len(self.rows):
+            raise LibraryError(
+                "no track of it can be trained on",
+                name="library",
+                value=library.root,
+                fix="Its train split is empty, or every track is shorter than the recipe's crops (see views.*.take).",
+            )
+        self._position: Mapping[str, int] | None = None
+        self._loader: Ahead | None = None
+
+    def _usable(self, split: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        rows = self._library.rows(split)
+        fits = np.logical_and.reduce([take.usable(self._library, rows) for take in self.takes.values()])
+        return rows[fits], rows[~fits]
+
+    @property
+    def rows_per_track(self) -> int:
+        """Rows of all views that one track gives."""
+        return sum(take.per_track for take in self.takes.values())
+
+    def _process(self) -> tuple[int, int]:
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+
+    def train_dataloader(self) -> Ahead:
+        """The endless batches of this process, from where the run stands."""
+        process, processes = self._process()
+        stream = Batches(
+            self._sampler, self._library, self.rows,
+            batch=self._batch, seed=self._seed, process=process, processes=processes,
+        )  # fmt: skip
+        if self._position is not None:
+            stream.load_state_dict(dict(self._position))
+        pin = torch.cuda.is_available()
+
+        def make() -> Batch:
+            number, rows = stream.number, stream.next_batch()
+            views = self._see(rows, "crop", number, process)
+            if pin:
+                views = {name: (x.pin_memory(), who) for name, (x, who) in views.items()}
+            return Batch(number, views, stream.state_dict())
+
+        self._loader = Ahead(make)
+        return self._loader
+
+    def _see(self, rows: NDArray[np.int64], purpose: str, number: int, process: int) -> dict[str, tuple[Tensor, Rows]]:
+        """Every view of the tracks ``rows``; crops are numbered through over all views ("view")."""
+        views, first = {}, 0
+        for name, take in self.takes.items():
+            generator = generator_for(self._seed, purpose, name, number, process)
+            x, who = take.take(self._library, rows, generator)
+            who = self._facts.told(who)
+            numbered = {**who.ids, "view": who.ids["view"] + first}
+            views[name] = (x, Rows(ids=numbered, silent=who.silent, labels=who.labels, values=who.values))
+            first += take.per_track
+        return views
+
+    def fixed_views(self) -> Iterator[Batch]:
+        """This process's part of the validation batches; the same tracks and the same crops at every call.
+
+        All are of one size, the training batch or what there is, since the value of a contrast depends on it.
+        """
+        process, processes = self._process()
+        order = torch.randperm(len(self.valid_rows), generator=generator_for(self._seed, "looked at")).numpy()
+        rows = self.valid_rows[order[:LOOKED_AT]]
+        size = min(self._batch, len(rows)) // processes * processes
+        for number in range(len(rows) // size if size else 0):
+            whole = rows[number * size : (number + 1) * size]
+            part = whole[process * size // processes : (process + 1) * size // processes]
+            yield Batch(number, self._see(part, "validation crop", number, process), {})
+
+    def example(self) -> Batch:
+        """A batch to time a step with; it is not part of the run."""
+        process, processes = self._process()
+        rows = self.rows[: self._batch][process * self._batch // processes : (process + 1) * self._batch // processes]
+        return Batch(0, self._see(rows, "example", 0, process), {})
+
+    @property
+    def waited(self) -> float:
+        """Seconds that training has waited for batches so far."""
+        return self._loader.waited if self._loader else 0.0
+
+    def trained_on(self, batch: Batch) -> None:
+        """Note that ``batch`` is behind us: a resumed run starts with the one after it."""
+        self._position = batch.after
+
+    def state_dict(self) -> dict[str, object]:
+        """Where training stands, not how far the thread has read ahead."""
+        return {"position": dict(self._position) if self._position else None}
+
+    def load_state_dict(self, state_dict: dict[str, Mapping[str, int] | None]) -> None:
+        """Go on from there."""
+        self._position = state_dict["position"]
+
+    def close(self) -> None:
+        """End the thread."""
+        if self._loader:
+            self._loader.close()

@@ -1,0 +1,284 @@
+"""One training run, from a recipe and a library to a folder with checkpoints and models."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+import yaml
+from lightning.pytorch import Trainer
+from rich.console import Console
+
+from contramuse import __version__
+from contramuse.checkpoint.model import save_model
+from contramuse.errors import LibraryError, TrainingError, UserError
+from contramuse.files import replacing, write_json
+from contramuse.train.bar import Bar
+from contramuse.train.data import MusicData
+from contramuse.train.journal import build_loggers
+from contramuse.train.keeper import Keeper, WholeFiles, read_checkpoint
+from contramuse.train.module import Contrastive
+from contramuse.train.pace import Pace, words
+from contramuse.train.session import Session
+from contramuse.train.watch import Watch
+
+if TYPE_CHECKING:
+    from contramuse.catalogue.library import Library
+    from contramuse.recipe import Recipe
+
+PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
+    "32": "32-true",
+    "bf16": "bf16-mixed",
+    "16": "16-mixed",
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to.
+
+    Args:
+        run: its folder.
+        steps: optimiser steps done, over all sessions.
+        seconds: of all sessions.
+        stopped_by: "" (the budget was reached), "time", or the signal that stopped it.
+        losses: logged training losses of this session.
+        found: the last watch.
+    """
+
+    run: Path
+    steps: int
+    seconds: float
+    stopped_by: str
+    losses: list[float]
+    found: Mapping[str, float]
+
+
+def fit(
+    recipe: Recipe,
+    library: Library,
+    run: Path,
+    *,
+    minutes: float | None = None,
+    start: Literal["new", "resume"] = "new",
+    devices: int | Literal["auto"] = "auto",
+    accelerator: str = "auto",
+    console: Console | None = None,
+    began: float | None = None,
+) -> Outcome:
+    """Train ``recipe`` on ``library``.
+
+    Writes into ``run``: recipe.yaml (resolved), run.json, log.csv, tensorboard/, checkpoints/last.ckpt and best.ckpt,
+    model/ (the best by validation loss) and model-last/.
+
+    Args:
+        recipe: what to train.
+        library: on what.
+        run: folder; new or empty, or to be resumed.
+        minutes: budget of time, instead of the recipe's steps; counted anew when resumed.
+        start: "new", or "resume" from last.ckpt.
+        devices: processes to train with, one per device.
+        accelerator: "auto", "cpu", "gpu", ...
+        console: for the bar and messages; None is silent.
+        began: ``time.monotonic()`` that the budget counts from.
+
+    Raises:
+        UserError: the folder holds something else, or the run was started with another library.
+        TrainingError: a loss or a weight is not finite; last.ckpt is from before.
+        StorageError: something could not be written; last.ckpt is whole.
+    """
+    began = time.monotonic() if began is None else began
+    first = int(os.environ.get("LOCAL_RANK", "0")) == 0
+    data = MusicData(recipe, library)
+    checkpoint = run / "checkpoints" / "last.ckpt"
+    state: dict[str, Any] | None = None
+    if start == "resume":
+        state = read_checkpoint(checkpoint)
+        _same_library(run, library)
+    elif first:
+        _new_folder(run)
+        _describe(run, recipe, library, data)
+    bar = Bar(console if first else None)
+    _introduce(bar, recipe, library, data)
+    module = Contrastive(recipe, sample_rate=library.sample_rate)
+    pace = Pace(recipe.train, minutes=minutes, began=began)
+    keeper = Keeper(checkpoint.parent)
+    watch = Watch(library, tower=recipe.embed.tower)
+    session = Session(pace, watch, keeper, bar, checkpoint_every=recipe.train.checkpoint_every)
+    trainer = _trainer(
+        recipe, run, [pace, session], steps=recipe.train.steps if minutes is None else -1, devices=devices,
+        accelerator=accelerator, resumed_at=state["global_step"] if state else 0,
+    )  # fmt: skip
+    try:
+        trainer.fit(module, datamodule=data, ckpt_path=checkpoint if state else None)
+    except TrainingError as error:
+        whole = f"{error.fix} The checkpoint before it is whole: {checkpoint}."
+        raise TrainingError(error.problem, name=error.name, value=error.value, fix=whole) from error
+    finally:
+        data.close()
+    outcome = Outcome(
+        run, trainer.global_step, pace.elapsed, pace.stopped_by or "", session.losses, dict(session.found)
+    )
+    if trainer.is_global_zero:
+        _save_models(recipe, library, run, module, keeper, outcome)
+        bar.say(f"{outcome.steps} steps in {words(outcome.seconds)}; model: {run / 'model'}")
+    return outcome
+
+
+def _trainer(
+    recipe: Recipe,
+    run: Path,
+    callbacks: list[Any],
+    *,
+    steps: int,
+    devices: int | Literal["auto"],
+    accelerator: str,
+    resumed_at: int,
+) -> Trainer:
+    _quiet()
+    settings = recipe.train
+    on_cpu = accelerator == "cpu" or (accelerator == "auto" and not torch.cuda.is_available())
+    if on_cpu and settings.precision == "16":
+        raise UserError(
+            "is not supported on a CPU", name="train.precision", value="16", fix="Use train.precision=bf16 or 32."
+        )
+    if on_cpu and devices == "auto":
+        devices = 1
+    many = devices != 1 and not (devices == "auto" and torch.cuda.device_count() <= 1)
+    return Trainer(
+        accelerator="cpu" if on_cpu else accelerator,
+        devices=devices,
+        strategy="ddp" if many else "auto",
+        precision=PRECISIONS[settings.precision],
+        max_steps=steps,
+        max_epochs=-1,
+        accumulate_grad_batches=settings.accumulate,
+        gradient_clip_val=settings.clip or None,
+        logger=build_loggers(settings.loggers, run, recipe=recipe.resolved(), resumed_at=resumed_at),
+        callbacks=callbacks,
+        plugins=[WholeFiles()],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=False,
+        use_distributed_sampler=False,
+        default_root_dir=run,
+    )
+
+
+def _quiet() -> None:
+    """Hide the trainer's tips and its warnings about things that are chosen here on purpose."""
+    for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"lightning\..*")
+
+
+def _new_folder(run: Path) -> None:
+    if run.exists() and (not run.is_dir() or any(run.iterdir())):
+        raise UserError(
+            "is not empty",
+            name="run",
+            value=run,
+            fix=f"Go on with `contramuse train --resume {run}`, or choose another folder with -o.",
+        )
+    os.environ["CONTRAMUSE_RUN"] = str(run)  # processes that are launched for other devices take the same folder
+
+
+def _describe(run: Path, recipe: Recipe, library: Library, data: MusicData) -> None:
+    with replacing(run / "recipe.yaml") as temporary:
+        temporary.write_text(yaml.safe_dump(recipe.resolved(), sort_keys=False, allow_unicode=True), encoding="utf-8")
+    facts = {
+        "recipe": recipe.name,
+        "recipe_hash": recipe.hash,
+        "library": str(Path(library.root).absolute()),
+        "library_fingerprint": library.fingerprint,
+        "code_version": code_version(),
+        "torch": torch.__version__,
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "train_tracks": len(data.rows),
+        "valid_tracks": len(data.valid_rows),
+        "skipped_tracks": [library.track(int(row)).path for row in data.skipped],
+    }
+    write_json(run / "run.json", facts)
+
+
+def _same_library(run: Path, library: Library) -> None:
+    facts = read_facts(run)
+    if facts["library_fingerprint"] != library.fingerprint:
+        raise LibraryError(
+            f"the run was started with another library ({facts['library']}, {facts['library_fingerprint']})",
+            name="library",
+            value=library.root,
+            fix="Resume with that one, or start a new run.",
+        )
+
+
+def read_facts(run: Path) -> dict[str, Any]:
+    """What run.json says.
+
+    Raises:
+        UserError: the folder is no run.
+    """
+    import json
+
+    try:
+        facts: dict[str, Any] = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            "is not the folder of a run", name="run", value=run, fix="Give the folder that `contramuse train` made."
+        ) from error
+    return facts
+
+
+def _introduce(bar: Bar, recipe: Recipe, library: Library, data: MusicData) -> None:
+    bar.say(
+        f"{recipe.name}: {len(data.rows):,} tracks to train on, {len(data.valid_rows):,} to watch, of {library.root}"
+    )
+    if len(data.skipped):
+        bar.say(f"{len(data.skipped):,} tracks are too short and are skipped; run.json lists them", style="yellow")
+    if len(data.valid_rows) < 2:
+        bar.say("fewer than 2 tracks in the validation split: nothing is watched, the best is the last", style="yellow")
+
+
+def _save_models(
+    recipe: Recipe, library: Library, run: Path, module: Contrastive, keeper: Keeper, outcome: Outcome
+) -> None:
+    facts = {
+        "recipe_hash": recipe.hash,
+        "code_version": code_version(),
+        "library_fingerprint": library.fingerprint,
+        "steps": outcome.steps,
+        "seconds": round(outcome.seconds, 1),
+        **{name: round(value, 6) for name, value in outcome.found.items()},
+    }
+    wanted: dict[str, Any] = {
+        "tower": recipe.embed.tower, "recipe": recipe.resolved(), "sample_rate": library.sample_rate
+    }  # fmt: skip
+    save_model(run / "model-last", towers=module.towers, extra=facts, **wanted)
+    best = keeper.folder / "best.ckpt"
+    if best.exists():
+        module.load_state_dict(read_checkpoint(best)["state_dict"])
+        facts = {**facts, "steps": keeper.best_step, "valid_loss": keeper.best}
+    save_model(run / "model", towers=module.towers, extra=facts, **wanted)
+
+
+def code_version() -> str:
+    """The version, and the commit where the code runs from a checkout."""
+    here = Path(__file__).parent
+    if not any((folder / ".git").exists() for folder in here.parents):
+        return __version__
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(here), "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return __version__
+    return f"{__version__}+{found.stdout.strip()}" if found.returncode == 0 else __version__

@@ -1,0 +1,157 @@
+"""What happens around the training steps: measured before the start, logged, watched, saved."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from contramuse.train.bar import Bar, watch_line
+from contramuse.train.data import Batch, MusicData
+from contramuse.train.keeper import Keeper
+from contramuse.train.module import Contrastive
+from contramuse.train.pace import Pace
+from contramuse.train.watch import Watch
+
+LOG_EVERY = 10
+"""Steps between two rows of the log (each step is one at the start of a run); losses are means over them."""
+
+
+class Session(Callback):
+    """Comes after ``Pace`` in the trainer's callbacks.
+
+    Args:
+        pace: budget of the run.
+        watch: looks at validation.
+        keeper: writes checkpoints.
+        bar: shows things.
+        checkpoint_every: steps between two checkpoints; one more is written with every watch.
+    """
+
+    def __init__(self, pace: Pace, watch: Watch, keeper: Keeper, bar: Bar, *, checkpoint_every: int) -> None:
+        self._pace, self._watch, self._keeper, self._bar = pace, watch, keeper, bar
+        self._checkpoint_every = checkpoint_every
+        self._losses: list[torch.Tensor] = []
+        self._step, self._rows = 0, 0
+        self._since, self._waited_then = 0.0, 0.0
+        self.found: dict[str, float] = {}
+        self.losses: list[float] = []
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Measure a step, a watch and a checkpoint, and say what lies ahead."""
+        module, data = _typed(trainer)
+        self._step = trainer.global_step
+        step_seconds, rows = _measure_step(trainer, module, data)
+        if self._step == 0:
+            self._look(trainer, loss=None)
+            self._keeper.save(trainer, self.found.get("valid_loss"))
+        else:
+            self._watch.look(trainer, module, data)
+        self._pace.plan(
+            trainer,
+            step_seconds=step_seconds,
+            watch_seconds=self._watch.seconds,
+            save_seconds=self._keeper.seconds,
+        )
+        self._bar.say(self._pace.forecast(trainer, rows=rows * trainer.world_size))
+        self._bar.start()
+        self._since, self._waited_then, self._rows = time.perf_counter(), data.waited, 0
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, batch_idx: int
+    ) -> None:
+        """After every optimiser step: log, watch and save where due."""
+        self._losses.append(outputs["loss"].detach() * trainer.accumulate_grad_batches)
+        self._rows += len(batch) * trainer.world_size
+        step, last = trainer.global_step, self._pace.last
+        if step == self._step and not last:
+            return
+        self._step = step
+        if step % LOG_EVERY == 0 or step <= LOG_EVERY or last:
+            self._log(trainer)
+        watching = step % self._pace.watch_every == 0 or last
+        if watching:
+            self._look(trainer, loss=self.losses[-1])
+        if watching or step % self._checkpoint_every == 0:
+            self._pace.check_now(trainer)
+            self._keeper.save(trainer, self.found.get("valid_loss") if watching else None)
+            self._since += self._keeper.seconds
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take the bar away."""
+        self._bar.stop()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Take the bar away."""
+        self._bar.stop()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best so far."""
+        return {"keeper": self._keeper.state_dict()}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        self._keeper.load_state_dict(state_dict["keeper"])
+
+    def _log(self, trainer: Trainer) -> None:
+        _, data = _typed(trainer)
+        loss = float(torch.stack(self._losses).mean())
+        self.losses.append(loss)
+        now = time.perf_counter()
+        took = max(now - self._since, 1e-9)
+        waiting = min((data.waited - self._waited_then) / took, 1.0)
+        numbers = {
+            "seconds": self._pace.elapsed,
+            "loss": loss,
+            "lr": float(trainer.optimizers[0].param_groups[0]["lr"]),
+            "rows_per_second": self._rows / took,
+            "waiting": waiting,
+        }
+        for logger in trainer.loggers:
+            logger.log_metrics(numbers, step=trainer.global_step)
+        share = self._pace.progress(trainer.global_step)
+        left = (self._pace.expected_steps(trainer.global_step) - trainer.global_step) * self._pace.step_seconds
+        self._bar.move(
+            step=trainer.global_step, share=share, loss=loss, speed=self._rows / took, waiting=waiting, left=left
+        )
+        self._losses, self._rows, self._since, self._waited_then = [], 0, now, data.waited
+
+    def _look(self, trainer: Trainer, *, loss: float | None) -> None:
+        self.found = self._watch.look(trainer, *_typed(trainer))
+        self._since += self._watch.seconds
+        if not self.found:
+            return
+        for logger in trainer.loggers:
+            logger.log_metrics(self.found, step=trainer.global_step)
+        self._bar.say(watch_line(trainer.global_step, self.found, loss=loss))
+        if self._watch.warning and trainer.global_step > 0:
+            self._bar.say(self._watch.warning, style="bold yellow")
+
+
+def _typed(trainer: Trainer) -> tuple[Contrastive, MusicData]:
+    module, data = trainer.lightning_module, trainer.datamodule  # type: ignore[attr-defined]
+    assert isinstance(module, Contrastive)
+    assert isinstance(data, MusicData)
+    return module, data
+
+
+def _measure_step(trainer: Trainer, module: Contrastive, data: MusicData) -> tuple[float, int]:
+    """Seconds of a step, and its rows; weights, buffers and gradients are left as they were."""
+    kept = {name: buffer.clone() for name, buffer in module.named_buffers()}
+    batch = data.example().to(module.device)
+    times = []
+    for _ in range(2):
+        began = time.perf_counter()
+        with trainer.precision_plugin.forward_context():
+            loss = module.loss_of(batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if loss.device.type == "cuda":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - began)
+    module.zero_grad(set_to_none=True)
+    for name, buffer in module.named_buffers():
+        buffer.copy_(kept[name])
+    return times[-1], len(batch)

@@ -1,0 +1,104 @@
+"""Looks at fixed validation views every so often, and says what it sees."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING
+
+import torch
+from lightning.pytorch import Trainer
+from torch import Tensor
+from torch.nn import functional
+
+from contramuse.gather import gather, total, world_size
+from contramuse.train import monitors
+from contramuse.train.data import MusicData
+from contramuse.train.module import Contrastive, rows_of
+
+if TYPE_CHECKING:
+    from contramuse.catalogue.library import Library
+
+
+class Watch:
+    """Validation loss, top-1, alignment, uniformity, effective rank, neighbours' labels, and collapse in words.
+
+    Args:
+        library: for the labels.
+        tower: name of the tower that becomes the model; its representations are those that are looked at.
+    """
+
+    def __init__(self, library: Library, *, tower: str) -> None:
+        self._tower = tower
+        self._labels = _labels(library)
+        self.seconds = 0.0
+        self.warning: str | None = None
+
+    def look(self, trainer: Trainer, module: Contrastive, data: MusicData) -> dict[str, float]:
+        """The numbers of now, by name; empty where the validation split has too few tracks to compare."""
+        began, was_training = time.perf_counter(), module.training
+        module.eval()
+        try:
+            with torch.no_grad(), trainer.precision_plugin.forward_context():
+                found = self._measure(module, data)
+        finally:
+            module.train(was_training)
+        self.seconds = time.perf_counter() - began
+        return found
+
+    def _measure(self, module: Contrastive, data: MusicData) -> dict[str, float]:
+        losses, hits, queries = [], 0, 0
+        z: list[Tensor] = []
+        h: list[Tensor] = []
+        tracks: list[Tensor] = []
+        device = module.device
+        for batch in data.fixed_views():
+            batch = batch.to(device)
+            who = rows_of(batch)
+            seen = {view: module.see(view, batch, purpose="validation") for view in who}
+            embeddings = {view: pair[1] for view, pair in seen.items()}
+            losses.append(total(module.strategy.loss(embeddings, who)) / world_size())
+            for contrast in module.strategy.each():
+                hit, asked = monitors.top1(*contrast.matrices(embeddings, who))
+                hits, queries = hits + hit, queries + asked
+            for view in (v for v in who if module.tower_of[v] == self._tower):
+                h.append(gather(seen[view][0]))
+                z.append(gather(seen[view][1]))
+                tracks.append(gather(who[view].ids["track"][:, None])[:, 0])
+        if not losses or not h:
+            return {}
+        counts = total(torch.tensor([hits, queries], device=device)).tolist()
+        return {
+            "valid_loss": float(torch.stack(losses).mean()),
+            "valid_top1": counts[0] / counts[1] if counts[1] else math.nan,
+            **self._describe(torch.cat(z).cpu(), torch.cat(h).cpu(), torch.cat(tracks).cpu()),
+        }
+
+    def _describe(self, z: Tensor, h: Tensor, track: Tensor) -> dict[str, float]:
+        found = {
+            "alignment": monitors.alignment(z, track),
+            "uniformity": monitors.uniformity(z, track),
+            "spread": monitors.spread(z),
+            "effective_rank": monitors.effective_rank(h),
+        }
+        rank = monitors.effective_rank(functional.normalize(z.double(), dim=1))
+        self.warning = monitors.collapse(spread=found["spread"], rank=rank, dim=z.shape[1])
+        unique, position = torch.unique(track, return_inverse=True)
+        mean = torch.zeros(len(unique), h.shape[1]).index_add_(0, position, functional.normalize(h, dim=1))
+        for name, labels in self._labels.items():
+            found[f"knn_{name}"] = monitors.knn_agreement(mean, labels[unique])
+            found[f"chance_{name}"] = monitors.chance_agreement(labels[unique])
+        return found
+
+
+def _labels(library: Library) -> dict[str, Tensor]:
+    """Fields with classes -> float32 [n c]."""
+    from contramuse.views import multi_hot
+
+    found = {}
+    for name, field in library.fields.items():
+        if field.kind == "numeric":
+            continue
+        labels = torch.from_numpy(library.labels(name))
+        found[name] = labels if field.kind == "multilabel" else multi_hot(labels, classes=len(field.classes))
+    return found
