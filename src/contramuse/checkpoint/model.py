@@ -333,7 +333,7 @@ class Model:
             towers = build_towers(self.info["recipe"], sample_rate=self.sample_rate)
         _, digest = _serialised(towers)
         extra = {**self.info.get("extra", {}), "randomised": seed}
-        return Model(towers.to(self.device), {**self.info, "model_hash": digest, "extra": extra})
+        return Model(towers.to(self.device), {**self.info, "model_hash": digest, "extra": extra}, path=self.path)
 
 
 def _array_source(samples: NDArray[Any] | Tensor, source_rate: int, sample_rate: int) -> Source:

@@ -9,6 +9,9 @@ import typer
 from rich.console import Console
 
 from contramuse import __version__
+from contramuse.cli.embed import embed
+from contramuse.cli.hub import pull, push
+from contramuse.cli.search import search
 from contramuse.errors import ContramuseError
 
 app = typer.Typer(
@@ -32,6 +35,12 @@ def _options(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
 ) -> None:
     """The options before the verb."""
+
+
+app.command()(embed)
+app.command()(pull)
+app.command()(push)
+app.command()(search)
 
 
 def main() -> None:

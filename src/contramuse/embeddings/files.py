@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from contramuse.checkpoint.model import Model
@@ -18,6 +19,11 @@ from contramuse.embeddings.writer import (
     embed_entries,
     provenance,
     silent_progress,
+)
+from contramuse.errors import UserError
+
+EXTENSIONS = frozenset(
+    b".aac .aif .aiff .ape .au .caf .flac .m4a .m4b .mka .mp2 .mp3 .mp4 .mpc .oga .ogg .opus .tta .w64 .wav .webm .wma .wv".split()
 )
 
 
@@ -60,13 +66,47 @@ def embed_files(
 def _entries(files: Iterable[str | Path | bytes], sample_rate: int, summary: Summary) -> Iterator[Entry]:
     for file in files:
         raw = os.fsencode(file)
-        shown = raw.decode("utf-8", "backslashreplace")
         try:
-            identity = content_id(raw)
+            entry = describe(raw)
         except OSError as error:
-            summary.failed.append((shown, f"cannot be read ({error.strerror or error})"))
+            summary.failed.append((_shown(raw), f"cannot be read ({error.strerror or error})"))
             continue
-        yield Entry(id=identity, path=shown, source=file_source(raw, sample_rate), title=Path(shown).stem)
+        yield replace(entry, source=file_source(raw, sample_rate))
+
+
+def describe(path: bytes) -> Entry:
+    """A file's id, path and tags, not yet with a source.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    shown = _shown(path)
+    return Entry(id=content_id(path), path=shown, title=Path(shown).stem)
+
+
+def _shown(path: bytes) -> str:
+    return path.decode("utf-8", "backslashreplace")
+
+
+def find_files(paths: Iterable[str | Path]) -> list[bytes]:
+    """The files that are meant: files as they are, folders by the audio files under them, sorted.
+
+    Raises:
+        UserError: a path does not exist, or nothing is found.
+    """
+    found: list[bytes] = []
+    for path in paths:
+        raw = os.fsencode(path)
+        if os.path.isdir(raw):
+            for folder, _, names in os.walk(raw):
+                found += [os.path.join(folder, n) for n in names if os.path.splitext(n)[1].lower() in EXTENSIONS]
+        else:
+            found.append(raw)
+    if not found:
+        raise UserError(
+            "holds no audio files", name="music", value=", ".join(map(str, paths)), fix="Give files, or another folder."
+        )
+    return sorted(found)
 
 
 def content_id(path: bytes) -> str:

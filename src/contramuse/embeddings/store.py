@@ -195,6 +195,12 @@ class Embeddings:
             row += len(batch)
         return out
 
+    def vector(self, row: int) -> NDArray[np.float32]:
+        """One track's vector, float32 [h]; reads no more than its row group."""
+        if "vectors" in self.__dict__:
+            return self.vectors[row]
+        return self._cell(row, "vector").flatten().to_numpy(zero_copy_only=False).astype(np.float32)  # type: ignore[no-any-return]
+
     def windows(self, row: int) -> NDArray[np.float32]:
         """The vectors of one track's windows, float32 [w h].
 
@@ -206,12 +212,18 @@ class Embeddings:
                 "hold no windows", name="embeddings", value=self.root,
                 fix="Embed into a new folder with --keep-windows.",
             )  # fmt: skip
+        values = self._cell(row, "windows").flatten().flatten().to_numpy(zero_copy_only=False)
+        return values.astype(np.float32).reshape(-1, self.dim)  # type: ignore[no-any-return]
+
+    def _cell(self, row: int, column: str) -> Any:
+        """An Arrow array of the one value."""
+        if row < 0:
+            raise IndexError(row)
         for part in self._parts:
             for group in range(part.num_row_groups):
                 count = part.metadata.row_group(group).num_rows
                 if row < count:
-                    column = part.read_row_group(group, columns=["windows"]).column(0)
-                    values = column.slice(row, 1).combine_chunks().flatten().flatten().to_numpy(zero_copy_only=False)
-                    return values.astype(np.float32).reshape(-1, self.dim)
+                    read = part.read_row_group(group, columns=[column]).column(0)
+                    return read.slice(row, 1).combine_chunks()
                 row -= count
         raise IndexError(row)

@@ -13,7 +13,7 @@ import numpy as np
 
 from contramuse import __version__
 from contramuse.checkpoint.model import Model
-from contramuse.checkpoint.windows import Pooled, Source
+from contramuse.checkpoint.windows import Blocks, Pooled, Source
 from contramuse.embeddings.store import FORMAT, IDENTITY, META, TEXT, VERSION, open_part, part_files, read_meta
 from contramuse.errors import EmbeddingsError, UserError
 from contramuse.files import replacing, stable_hash, write_json
@@ -80,13 +80,18 @@ class Summary:
     failed: list[tuple[str, str]] = field(default_factory=list)
 
 
+def no_source() -> Blocks:
+    """A track without audio."""
+    return iter(())
+
+
 @dataclass(frozen=True)
 class Entry:
     """A track to embed: its columns, and how to open it."""
 
     id: str
     path: str
-    source: Source
+    source: Source = no_source
     title: str = ""
     artist: str = ""
     album: str = ""

@@ -1,0 +1,76 @@
+"""``contramuse search``: the tracks most similar to a file or a track."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from contramuse.errors import UserError
+
+if TYPE_CHECKING:
+    from contramuse.search import Hit, Index, Query
+
+WIDTH_OF_A_PIPE = 180
+
+
+def search(
+    embeddings: Annotated[Path, typer.Argument(help="Folder of embeddings.", show_default=False)],
+    query: Annotated[
+        str,
+        typer.Argument(help="An audio file, a track's id or its beginning, its path, or its title.", show_default=False),
+    ],
+    k: Annotated[int, typer.Option("-k", help="How many answers.")] = 10,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Condition FIELD=VALUE with = != < <= > >=, e.g. artist!=@query (other artists than the query's). "
+            "Several are joined by commas, or the option is repeated.",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    model: Annotated[str | None, typer.Option(help="The model, if it is not where the embeddings say.")] = None,
+) -> None:
+    """Show the tracks most similar to a file or a track; itself and its duplicates are not answers."""
+    from contramuse.embeddings import Embeddings
+    from contramuse.search import Index, resolve
+    from contramuse.search import search as find
+
+    if k < 1:
+        raise UserError("must be at least 1", name="-k", value=k, fix="Give 10, for example.")
+    opened = Embeddings.open(embeddings)
+    meant = resolve(opened, query, model=model)
+    index = Index.open(opened)
+    hits = find(opened, meant, k=k, where=where or [], index=index)
+    if as_json:
+        stated = {name: value for name, value in index.info.items() if name not in ("stamp", "version")}
+        facts = {"given": query, "in_collection": meant.row >= 0, **meant.facts}
+        print(json.dumps({"query": facts, "index": stated, "results": [h.to_json() for h in hits]}, ensure_ascii=False, indent=1))
+    else:
+        _table(meant, hits, index)
+
+
+def _table(query: Query, hits: list[Hit], index: Index) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=WIDTH_OF_A_PIPE)
+    facts = query.facts
+    named = " - ".join(str(facts[name]) for name in ("artist", "title") if facts.get(name))
+    console.print(f"Most similar to {escape(named)} ({escape(str(facts.get('path', '')))})", soft_wrap=True)
+    if not hits:
+        console.print("No track meets the conditions.")
+        return
+    table = Table(box=None, pad_edge=False)
+    for name, side in (("rank", "right"), (index.info["similarity"], "right"), ("title", "left"), ("artist", "left"),
+                       ("album", "left"), ("path", "left")):  # fmt: skip
+        table.add_column(name, justify="right" if side == "right" else "left", overflow="fold")
+    for hit in hits:
+        texts = (escape(text) for text in (hit.title, hit.artist, hit.album, hit.path))
+        table.add_row(str(hit.rank), f"{hit.similarity:.3f}", *texts)
+    console.print(table)
