@@ -43,6 +43,11 @@ app.command()(push)
 app.command()(search)
 
 
+# One line for each verb, in alphabetical order.
+app.command("demo")(demo.demo)
+app.add_typer(recipes.app, name="recipes")
+
+
 def main() -> None:
     """Run the command; a user's mistake is one message on stderr, never a traceback."""
     try:

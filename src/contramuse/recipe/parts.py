@@ -1,8 +1,8 @@
 """The signature is the schema: what a recipe writes is checked against the constructor of the named part.
 
-A part is written as ``{kind: name, setting: value, ...}`` or, without settings, as ``name``. ``resolve`` checks and fills
-in every default (so that a stored recipe means the same after a default changes) and collects all mistakes;
-``build`` calls the constructors; ``schema`` writes JSON schema for editors.
+A part is written as ``{kind: name, setting: value, ...}``, or ``name`` where it needs no settings. ``resolve``
+checks and fills in every default (so that a stored recipe means the same after a default changes) and collects all
+mistakes; ``build`` calls the constructors; ``schema`` writes JSON schema for editors.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Grammar:
         return TypeAdapter(wanted).validate_json(json.dumps(value))
 
     def schema(self, wanted: Any) -> dict[str, Any]:
-        """JSON schema of what may be written for ``wanted``; parts are under ``$defs``, as they may hold one another."""
+        """JSON schema of what may be written for ``wanted``; parts are under ``$defs``, where they can be shared."""
         parts = {base.__name__: self._schema_of_table(table) for base, table in self.tables.items()}
         return {**self._schema(wanted), "$defs": parts}
 

@@ -1,0 +1,52 @@
+"""``contramuse demo``: the main job, one printed command after another."""
+
+from __future__ import annotations
+
+import typer
+
+
+def demo(
+    music: str = typer.Option("", help="Folder of your own music; without it the built-in corpus is composed."),
+    out: str = typer.Option("demo", "-o", "--out", help="Folder for everything that is made."),
+    minutes: float = typer.Option(4.0, help="Minutes of training."),
+    recipe: str = typer.Option("masked", help="Recipe to train."),
+    tracks: int = typer.Option(240, help="Tracks of the built-in corpus."),
+    seconds: float = typer.Option(30.0, help="Seconds of each of them."),
+) -> None:
+    """From a folder of music to a trained encoder, a report against baselines, and one search.
+
+    Every step is a command of its own, printed before it runs; steps that are done are not done again.
+    """
+    from pathlib import Path
+
+    from contramuse.embeddings import Embeddings
+
+    root = Path(out)
+    library, run, embeddings = root / "library", root / "run", root / "embeddings"
+    results, report = root / "probe.json", root / "report.html"
+    if not music:
+        music = str(root / "music")
+        if not (root / "music" / "labels.csv").exists():
+            _say(["corpus", "-o", music, "--tracks", str(tracks), "--seconds", f"{seconds:g}", "--seed", "0"])
+    _say(["prepare", music, "-o", str(library)])
+    if not (run / "model" / "model.json").exists():
+        resume = ["--resume", str(run)] if (run / "checkpoints" / "last.ckpt").exists() else ["-o", str(run)]
+        _say(["train", recipe, "--data", str(library), *resume, "--minutes", f"{minutes:g}"])
+    _say(["embed", str(run), str(library), "-o", str(embeddings)])
+    _say(["probe", str(embeddings), "--json", str(results)])
+    _say(["report", str(run), "--embeddings", str(embeddings), "--probe", str(results), "-o", str(report)])
+    example = Embeddings.open(embeddings)
+    _say(["search", str(embeddings), str(example.ids[len(example.ids) // 2]), "-k", "5"])
+    print(f"\nThe report is {report}: open it in a browser. Did the search find tracks that sound alike? Listen.")
+
+
+def _say(arguments: list[str]) -> None:
+    """Print a command and run it in a process of its own; its failure ends the demo with its status."""
+    import shlex
+    import subprocess
+    import sys
+
+    print(f"\n$ contramuse {shlex.join(arguments)}", flush=True)
+    done = subprocess.run([sys.executable, "-m", "contramuse", *arguments], check=False)
+    if done.returncode:
+        raise typer.Exit(done.returncode)

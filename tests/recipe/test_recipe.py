@@ -1,0 +1,137 @@
+import json
+
+import pytest
+import torch
+import yaml
+
+from contramuse.errors import RecipeError
+from contramuse.recipe import Recipe, load_recipe, recipe_names, recipe_schema
+from contramuse.similarity import Bilinear, Cosine
+from contramuse.targets import Any, Dice, Same
+
+SEMI = ["contrasts.0.target={kind: any, of: [same, {kind: dice, labels: tags}]}"]
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_shipped_recipe_builds_all_its_parts(name):
+    recipe = load_recipe(name)
+    towers = recipe.build_towers()
+    strategy = recipe.build_strategy()
+    assert set(recipe.build_takes()) == set(recipe.build_chains()) == set(recipe.view_towers())
+    assert recipe.embed.tower in towers
+    assert len(strategy.each()) == len(recipe.resolved()["contrasts"])
+    assert recipe.about.strip()
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_resolved_recipe_means_the_same_again(name):
+    recipe = load_recipe(name)
+    again = Recipe.from_resolved(json.loads(json.dumps(recipe.resolved())))
+    assert again.resolved() == {**recipe.resolved(), "name": "stored"}
+    assert again.hash == recipe.hash
+
+
+def test_hash_follows_what_is_trained_and_not_how_it_is_described():
+    plain = load_recipe("tiny")
+    assert load_recipe("tiny", ["about=another"]).hash == plain.hash
+    assert load_recipe("tiny", ["train.batch=6"]).hash != plain.hash
+
+
+def test_towers_of_the_same_seed_are_equal():
+    weights = []
+    for _ in range(2):
+        torch.manual_seed(3)
+        weights.append(torch.cat([p.flatten() for p in load_recipe("tiny").build_towers().parameters()]))
+    assert torch.equal(*weights)
+
+
+def test_overrides_reach_into_lists_and_bare_kinds():
+    recipe = load_recipe("tiny", [*SEMI, "train.schedule.floor=0.25", "contrasts.0.similarity.temperature=0.2"])
+    contrast = recipe.build_strategy().each()[0]
+    assert contrast.target == Any(of=(Same(), Dice(labels="tags")))
+    assert recipe.fields == {"tags"}
+    assert recipe.train.schedule.floor == 0.25
+    assert isinstance(contrast.similarity, Cosine)
+    assert contrast.similarity.temperature == 0.2
+
+
+def test_a_part_takes_its_width_from_the_head():
+    contrast = load_recipe("tiny", ["contrasts.0.similarity=bilinear"]).build_strategy().each()[0]
+    assert isinstance(contrast.similarity, Bilinear)
+    assert contrast.similarity.weight.shape == (32, 32)
+
+
+@pytest.mark.parametrize(
+    ("override", "place", "hint"),
+    [
+        ("train.bacth=3", "train.bacth", "Did you mean 'batch'"),
+        ("views.audio.take.secnds=3", "views.audio.take.secnds", "Did you mean 'seconds'"),
+        ("contrasts.0.target=sam", "contrasts[0].target", "Did you mean 'same'"),
+        ("train.optimizer.lr=fast", "train.optimizer.lr", "number"),
+        ("train.batch=2.5", "train.batch", "whole number"),
+        ("train.batch=yes", "train.batch", "whole number"),
+        ("train.precision=8", "train.precision", "32, bf16, 16"),
+        ("views.audio.tower=piano", "views.audio.tower", "is not a tower"),
+        ("contrasts.0.between=[sound]", "contrasts[0].between", "is not a view"),
+        ("embed.tower=video", "embed.tower", "is not a tower"),
+        ("towers.audio.encoder=vgg", "towers.audio.encoder", "mel_transformer"),
+        ("towers.audio.encoder.bands=64", "towers.audio.encoder.bands", "is set by the frontend"),
+        ("sample_rat=8000", "sample_rat", "Did you mean 'sample_rate'"),
+        ("views={}", "views", "at least one name"),
+        ("train=3", "train", "must be a mapping"),
+    ],
+)
+def test_a_mistake_is_told_with_place_value_and_next_step(override, place, hint):
+    with pytest.raises(RecipeError) as caught:
+        load_recipe("tiny", [override])
+    assert place in str(caught.value)
+    assert hint in str(caught.value)
+
+
+def test_all_mistakes_are_told_at_once():
+    with pytest.raises(RecipeError, match="4 mistakes") as caught:
+        load_recipe("tiny", ["train.bacth=3", "sampler=alon", "views.audio.take.count=two", "embed.hop=x"])
+    assert str(caught.value).count("\n  - ") == 4
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [("a: [1, 2", "is not YAML"), ("- a\n- b\n", "is not a mapping"), ("about: only\n", "is missing"), ("", "is not a mapping")],
+)
+def test_a_file_that_is_no_recipe_is_refused(tmp_path, written, problem):
+    path = tmp_path / "mine.yaml"
+    path.write_text(written)
+    with pytest.raises(RecipeError, match=problem):
+        load_recipe(str(path))
+
+
+def test_an_unknown_name_offers_the_nearest():
+    with pytest.raises(RecipeError, match="Did you mean 'clmr'"):
+        load_recipe("clm")
+
+
+def test_a_missing_file_and_a_bad_override_are_refused(tmp_path):
+    with pytest.raises(RecipeError, match="cannot be read"):
+        load_recipe(str(tmp_path / "none.yaml"))
+    with pytest.raises(RecipeError, match="is not key=value"):
+        load_recipe("tiny", ["train.batch"])
+    with pytest.raises(RecipeError, match="not a position"):
+        load_recipe("tiny", ["contrasts.3.weight=1"])
+
+
+def test_yaml_in_a_recipe_never_makes_objects(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("about: !!python/object/apply:os.system ['true']\n")
+    with pytest.raises(RecipeError, match="is not YAML"):
+        load_recipe(str(path))
+
+
+def test_schema_describes_parts_by_their_signatures():
+    schema = recipe_schema()
+    crop = next(f for f in schema["$defs"]["Take"]["anyOf"] if f.get("properties", {}).get("kind") == {"const": "crop"})
+    assert crop["additionalProperties"] is False
+    assert "seconds" in crop["required"]
+    assert "bands" not in json.dumps(schema["$defs"]["Encoder"]).split('"required"')[0].split("properties")[0]
+    assert schema["$defs"]["Target"]["anyOf"][-1]["properties"]["of"]["anyOf"][0] == {"$ref": "#/$defs/Target"}
+    written = yaml.safe_dump(load_recipe("clmr").resolved(), sort_keys=False)
+    assert "temperature: 0.5" in written
