@@ -9,6 +9,8 @@ import typer
 from rich.console import Console
 
 from contramuse import __version__
+from contramuse.cli import recipes
+from contramuse.cli.demo import demo
 from contramuse.cli.embed import embed
 from contramuse.cli.hub import pull, push
 from contramuse.cli.search import search
@@ -37,15 +39,13 @@ def _options(
     """The options before the verb."""
 
 
+# One line for each verb, in alphabetical order.
+app.command()(demo)
 app.command()(embed)
 app.command()(pull)
 app.command()(push)
-app.command()(search)
-
-
-# One line for each verb, in alphabetical order.
-app.command("demo")(demo.demo)
 app.add_typer(recipes.app, name="recipes")
+app.command()(search)
 
 
 def main() -> None:
