@@ -14,6 +14,7 @@ from contramuse.cli.demo import demo
 from contramuse.cli.embed import embed
 from contramuse.cli.hub import pull, push
 from contramuse.cli.search import search
+from contramuse.cli.train import train
 from contramuse.errors import ContramuseError
 
 app = typer.Typer(
@@ -46,6 +47,7 @@ app.command()(pull)
 app.command()(push)
 app.add_typer(recipes.app, name="recipes")
 app.command()(search)
+app.command()(train)
 
 
 def main() -> None:

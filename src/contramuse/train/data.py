@@ -138,10 +138,10 @@ class MusicData(LightningDataModule):
         fits = np.logical_and.reduce([take.usable(self._library, rows) for take in self.takes.values()])
         return rows[fits], rows[~fits]
 
-    @property
-    def rows_per_track(self) -> int:
-        """Rows of all views that one track gives."""
-        return sum(take.per_track for take in self.takes.values())
+    def facts(self) -> dict[str, object]:
+        """What the run's own description says about the tracks."""
+        skipped = [self._library.track(int(row)).path for row in self.skipped]
+        return {"train_tracks": len(self.rows), "valid_tracks": len(self.valid_rows), "skipped_tracks": skipped}
 
     def _process(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import logging
-import os
-import subprocess
 import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-import yaml
 from lightning.pytorch import Trainer
 from rich.console import Console
 
-from contramuse import __version__
 from contramuse.checkpoint.model import save_model
-from contramuse.errors import LibraryError, TrainingError, UserError
-from contramuse.files import replacing, write_json
+from contramuse.errors import TrainingError, UserError
 from contramuse.train.bar import Bar
 from contramuse.train.data import MusicData
 from contramuse.train.journal import build_loggers
 from contramuse.train.keeper import Keeper, WholeFiles, read_checkpoint
 from contramuse.train.module import Contrastive
 from contramuse.train.pace import Pace, words
+from contramuse.train.runs import claim, code_version, describe, is_launched, same_library
 from contramuse.train.session import Session
 from contramuse.train.watch import Watch
 
@@ -70,7 +65,7 @@ def fit(
     *,
     minutes: float | None = None,
     start: Literal["new", "resume"] = "new",
-    devices: int | Literal["auto"] = "auto",
+    devices: int = -1,
     accelerator: str = "auto",
     console: Console | None = None,
     began: float | None = None,
@@ -86,7 +81,7 @@ def fit(
         run: folder; new or empty, or to be resumed.
         minutes: budget of time, instead of the recipe's steps; counted anew when resumed.
         start: "new", or "resume" from last.ckpt.
-        devices: processes to train with, one per device.
+        devices: processes to train with, one per device; -1: every device, one process on a CPU.
         accelerator: "auto", "cpu", "gpu", ...
         console: for the bar and messages; None is silent.
         began: ``time.monotonic()`` that the budget counts from.
@@ -97,16 +92,15 @@ def fit(
         StorageError: something could not be written; last.ckpt is whole.
     """
     began = time.monotonic() if began is None else began
-    first = int(os.environ.get("LOCAL_RANK", "0")) == 0
+    first = not is_launched()
     data = MusicData(recipe, library)
     checkpoint = run / "checkpoints" / "last.ckpt"
-    state: dict[str, Any] | None = None
+    state = read_checkpoint(checkpoint) if start == "resume" else None
     if start == "resume":
-        state = read_checkpoint(checkpoint)
-        _same_library(run, library)
+        same_library(run, library)
     elif first:
-        _new_folder(run)
-        _describe(run, recipe, library, data)
+        claim(run)
+        describe(run, recipe, library, minutes=minutes, facts=data.facts())
     bar = Bar(console if first else None)
     _introduce(bar, recipe, library, data)
     module = Contrastive(recipe, sample_rate=library.sample_rate)
@@ -140,7 +134,7 @@ def _trainer(
     callbacks: list[Any],
     *,
     steps: int,
-    devices: int | Literal["auto"],
+    devices: int,
     accelerator: str,
     resumed_at: int,
 ) -> Trainer:
@@ -148,16 +142,13 @@ def _trainer(
     settings = recipe.train
     on_cpu = accelerator == "cpu" or (accelerator == "auto" and not torch.cuda.is_available())
     if on_cpu and settings.precision == "16":
-        raise UserError(
-            "is not supported on a CPU", name="train.precision", value="16", fix="Use train.precision=bf16 or 32."
-        )
-    if on_cpu and devices == "auto":
-        devices = 1
-    many = devices != 1 and not (devices == "auto" and torch.cuda.device_count() <= 1)
+        raise UserError("needs a GPU", name="train.precision", value="16", fix="Use train.precision=bf16 or 32.")
+    if devices == -1:
+        devices = 1 if on_cpu else max(torch.cuda.device_count(), 1)
     return Trainer(
         accelerator="cpu" if on_cpu else accelerator,
         devices=devices,
-        strategy="ddp" if many else "auto",
+        strategy="ddp" if devices > 1 else "auto",
         precision=PRECISIONS[settings.precision],
         max_steps=steps,
         max_epochs=-1,
@@ -179,63 +170,6 @@ def _quiet() -> None:
     for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"lightning\..*")
-
-
-def _new_folder(run: Path) -> None:
-    if run.exists() and (not run.is_dir() or any(run.iterdir())):
-        raise UserError(
-            "is not empty",
-            name="run",
-            value=run,
-            fix=f"Go on with `contramuse train --resume {run}`, or choose another folder with -o.",
-        )
-    os.environ["CONTRAMUSE_RUN"] = str(run)  # processes that are launched for other devices take the same folder
-
-
-def _describe(run: Path, recipe: Recipe, library: Library, data: MusicData) -> None:
-    with replacing(run / "recipe.yaml") as temporary:
-        temporary.write_text(yaml.safe_dump(recipe.resolved(), sort_keys=False, allow_unicode=True), encoding="utf-8")
-    facts = {
-        "recipe": recipe.name,
-        "recipe_hash": recipe.hash,
-        "library": str(Path(library.root).absolute()),
-        "library_fingerprint": library.fingerprint,
-        "code_version": code_version(),
-        "torch": torch.__version__,
-        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "train_tracks": len(data.rows),
-        "valid_tracks": len(data.valid_rows),
-        "skipped_tracks": [library.track(int(row)).path for row in data.skipped],
-    }
-    write_json(run / "run.json", facts)
-
-
-def _same_library(run: Path, library: Library) -> None:
-    facts = read_facts(run)
-    if facts["library_fingerprint"] != library.fingerprint:
-        raise LibraryError(
-            f"the run was started with another library ({facts['library']}, {facts['library_fingerprint']})",
-            name="library",
-            value=library.root,
-            fix="Resume with that one, or start a new run.",
-        )
-
-
-def read_facts(run: Path) -> dict[str, Any]:
-    """What run.json says.
-
-    Raises:
-        UserError: the folder is no run.
-    """
-    import json
-
-    try:
-        facts: dict[str, Any] = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(
-            "is not the folder of a run", name="run", value=run, fix="Give the folder that `contramuse train` made."
-        ) from error
-    return facts
 
 
 def _introduce(bar: Bar, recipe: Recipe, library: Library, data: MusicData) -> None:
@@ -268,17 +202,3 @@ def _save_models(
         module.load_state_dict(read_checkpoint(best)["state_dict"])
         facts = {**facts, "steps": keeper.best_step, "valid_loss": keeper.best}
     save_model(run / "model", towers=module.towers, extra=facts, **wanted)
-
-
-def code_version() -> str:
-    """The version, and the commit where the code runs from a checkout."""
-    here = Path(__file__).parent
-    if not any((folder / ".git").exists() for folder in here.parents):
-        return __version__
-    try:
-        found = subprocess.run(
-            ["git", "-C", str(here), "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, timeout=10
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return __version__
-    return f"{__version__}+{found.stdout.strip()}" if found.returncode == 0 else __version__

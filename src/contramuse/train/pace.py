@@ -120,7 +120,7 @@ class Pace(Callback):
                 f"is not a finite number at step {trainer.global_step}",
                 name="loss",
                 value=float(loss),
-                fix=f"Lower train.optimizer.lr (now {self._train.optimizer.lr:g}), warm up for longer, or set train.clip=1.",
+                fix=f"Lower train.optimizer.lr (now {self._train.optimizer.lr:g}), warm up longer or set train.clip=1.",
             )
 
     def check_now(self, trainer: Trainer) -> None:
@@ -164,8 +164,9 @@ class Pace(Callback):
         ends = datetime.now() + timedelta(seconds=left)
         speed = rows * batches / max(self.step_seconds, 1e-9)
         return (
-            f"forecast: about {steps:,} steps of {self._train.batch * batches} tracks, {1000 * self.step_seconds:,.0f} ms "
-            f"each; {steps * rows * batches:,} rows, {speed:,.0f} a second; {words(left)}, until {ends:%H:%M:%S}"
+            f"forecast: about {steps:,} steps of {self._train.batch * batches} tracks, "
+            f"{1000 * self.step_seconds:,.0f} ms each; {steps * rows * batches:,} rows, "
+            f"{speed:,.0f} a second; {words(left)}, until {ends:%H:%M:%S}"
         )
 
 

@@ -1,0 +1,94 @@
+"""``contramuse train``: a recipe and a library become a model."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from contramuse.errors import UserError
+
+
+def train(
+    recipe: Annotated[
+        str | None, typer.Argument(help="Shipped recipe or YAML file; left out with --resume.", show_default=False)
+    ] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="Settings as key=value: train.batch=64 ...", show_default=False)
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Library that `contramuse prepare` wrote.", show_default=False)
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder of the run [default: runs/<recipe>-<number>].")
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Train this long, instead of train.steps; the schedule ends then.", min=0.05)
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on with the run in this folder, from its last checkpoint.")
+    ] = None,
+    devices: Annotated[str, typer.Option(help="Number of devices or processes, or auto.")] = "auto",
+    accelerator: Annotated[str, typer.Option(help="auto, cpu, gpu, mps, ...")] = "auto",
+) -> None:
+    """Train a recipe on a library.
+
+    Ctrl-C finishes the step and saves; ``contramuse train --resume RUN`` goes on, also after a crash.
+    """
+    began = time.monotonic()
+    if resume is None and recipe is None:
+        raise UserError("is missing", name="RECIPE", fix="Give one of `contramuse recipes`, e.g. masked.")
+    if resume is not None and (recipe is not None or overrides or out is not None):
+        raise UserError(
+            "goes on with the recipe and folder that the run has",
+            name="--resume", value=resume, fix="Leave out RECIPE, key=value and -o.",
+        )  # fmt: skip
+    if resume is None and data is None:
+        raise UserError("is missing", name="--data", fix="Give the library that `contramuse prepare` wrote.")
+    _run(recipe, overrides or [], data, out, minutes, resume, devices, accelerator, began)
+
+
+def _run(
+    name: str | None,
+    overrides: list[str],
+    data: Path | None,
+    out: Path | None,
+    minutes: float | None,
+    resume: Path | None,
+    devices: str,
+    accelerator: str,
+    began: float,
+) -> None:
+    from contramuse.encoders.memory import keep_freed_memory
+
+    keep_freed_memory()
+    from rich.console import Console
+
+    from contramuse.catalogue.library import Library
+    from contramuse.recipe import load_recipe
+    from contramuse.train.fit import fit
+    from contramuse.train.runs import next_run, stored_recipe, stored_run
+
+    if resume is not None:
+        facts = stored_run(resume)
+        found, library, run = stored_recipe(resume), Library.open(data or facts["library"]), resume
+        minutes = minutes or facts["minutes"]
+    else:
+        found, library = load_recipe(str(name), overrides), Library.open(Path(str(data)))
+        run = out or next_run(found.name)
+    outcome = fit(
+        found, library, run, minutes=minutes, start="resume" if resume else "new",
+        devices=_count(devices), accelerator=accelerator, console=Console(), began=began,
+    )  # fmt: skip
+    if outcome.stopped_by.startswith("SIG"):
+        raise typer.Exit(130)
+
+
+def _count(devices: str) -> int:
+    if devices == "auto":
+        return -1
+    if not devices.isdigit() or devices == "0":
+        raise UserError("is not a number of devices", name="--devices", value=devices, fix="Give 1, 2, ... or auto.")
+    return int(devices)

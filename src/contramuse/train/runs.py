@@ -1,0 +1,134 @@
+"""The folder of a run: its name, what it was made from, and how it is read back."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from contramuse import __version__
+from contramuse.errors import LibraryError, UserError
+from contramuse.files import replacing, write_json
+
+if TYPE_CHECKING:
+    from contramuse.catalogue.library import Library
+    from contramuse.recipe import Recipe
+
+_SHARED = "CONTRAMUSE_RUN"
+"""Environment variable that tells the processes launched for other devices the folder of the first."""
+
+
+def next_run(recipe: str, *, root: Path = Path("runs")) -> Path:
+    """The first free ``runs/<recipe>-<number>``."""
+    if _SHARED in os.environ and is_launched():
+        return Path(os.environ[_SHARED])
+    number = 1
+    while (root / f"{recipe}-{number}").exists():
+        number += 1
+    return root / f"{recipe}-{number}"
+
+
+def is_launched() -> bool:
+    """Whether this process was launched by the first one, for another device."""
+    return int(os.environ.get("LOCAL_RANK", "0")) > 0
+
+
+def claim(run: Path) -> None:
+    """Make sure that ``run`` is ours to write into.
+
+    Raises:
+        UserError: there is something in it.
+    """
+    if run.exists() and (not run.is_dir() or any(run.iterdir())):
+        raise UserError(
+            "is not empty",
+            name="run",
+            value=run,
+            fix=f"Go on with `contramuse train --resume {run}`, or choose another folder with -o.",
+        )
+    os.environ[_SHARED] = str(run)
+
+
+def describe(run: Path, recipe: Recipe, library: Library, *, minutes: float | None, facts: dict[str, Any]) -> None:
+    """Write recipe.yaml (resolved) and run.json (where everything came from)."""
+    with replacing(run / "recipe.yaml") as temporary:
+        temporary.write_text(yaml.safe_dump(recipe.resolved(), sort_keys=False, allow_unicode=True), encoding="utf-8")
+    write_json(
+        run / "run.json",
+        {
+            "recipe": recipe.name,
+            "recipe_hash": recipe.hash,
+            "library": str(Path(library.root).absolute()),
+            "library_fingerprint": library.fingerprint,
+            "code_version": code_version(),
+            "minutes": minutes,
+            **facts,
+        },
+    )
+
+
+def stored_run(run: Path) -> dict[str, Any]:
+    """What run.json says.
+
+    Raises:
+        UserError: the folder is no run.
+    """
+    try:
+        facts: dict[str, Any] = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            "is not the folder of a run", name="run", value=run, fix="Give the folder that `contramuse train` made."
+        ) from error
+    return facts
+
+
+def stored_recipe(run: Path) -> Recipe:
+    """The recipe that the run was started with.
+
+    Raises:
+        UserError: the folder is no run.
+        RecipeError: recipe.yaml was changed into something that is no recipe.
+    """
+    from contramuse.recipe import Recipe
+
+    try:
+        written = yaml.safe_load((run / "recipe.yaml").read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise UserError(
+            "has no recipe.yaml", name="run", value=run, fix="Give the folder that `contramuse train` made."
+        ) from error
+    return Recipe.from_resolved(written, name=written.get("name", "stored"))
+
+
+def same_library(run: Path, library: Library) -> None:
+    """Make sure that a resumed run goes on with its own tracks.
+
+    Raises:
+        LibraryError: it is another library, or was prepared anew since.
+    """
+    facts = stored_run(run)
+    if facts["library_fingerprint"] != library.fingerprint:
+        raise LibraryError(
+            f"the run was started with other tracks ({facts['library']}, {facts['library_fingerprint']})",
+            name="library",
+            value=library.root,
+            fix="Resume with that library as it was, or start a new run.",
+        )
+
+
+def code_version() -> str:
+    """The version, and the commit where the code runs from a checkout."""
+    here = Path(__file__).parent
+    if not any((folder / ".git").exists() for folder in here.parents):
+        return __version__
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(here), "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return __version__
+    return f"{__version__}+{found.stdout.strip()}" if found.returncode == 0 else __version__
