@@ -1,0 +1,142 @@
+"""Waveform-similarity overlap-add: other time and pitch for every row of a batch, by reading it in overlapping grains.
+
+Each grain of the output reads the input at the row's own step. Where a grain starts is searched near its nominal
+place, so that it continues the waveform of the grain before as closely as possible (Verhelst and Roelands, 1993). The
+search goes from grain to grain, for all rows together; the reading is then one gather.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from contramuse.augment.fourier import chunk_rows, good_size
+
+_MARGIN = 2
+"""Samples before and after a grain that the interpolation reads."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grains:
+    """Sizes of the grains, in samples.
+
+    Args:
+        hop: from grain to grain in the output.
+        overlap: over which one grain fades into the next.
+        search: nominal starts may be moved by half of it to either side.
+    """
+
+    hop: int
+    overlap: int
+    search: int
+
+    @staticmethod
+    def of(sample_rate: int) -> Grains:
+        """SoX's sizes: grains of 82 ms, 12 ms of overlap, a search over 14.68 ms."""
+        overlap = max(2, round(0.012 * sample_rate))
+        return Grains(
+            hop=max(4, round(0.082 * sample_rate) - overlap),
+            overlap=overlap,
+            search=max(2, round(0.01468 * sample_rate)),
+        )
+
+
+def starts(
+    x: Float[Tensor, "b t"], *, ratio: Float[Tensor, " b"], rate: Float[Tensor, " b"], grains: Grains
+) -> Int64[Tensor, "b k"]:
+    """Where each grain begins in the input.
+
+    Args:
+        x: signals.
+        ratio: input samples per output sample inside a grain (2 = an octave up).
+        rate: input samples per output sample from grain to grain (2 = twice as fast).
+        grains: sizes.
+
+    Returns:
+        One start per grain and row; a grain whose nominal place is past the end of the input starts at the last place.
+    """
+    samples, device = x.shape[1], x.device
+    count = -(-samples // grains.hop)
+    width = grains.overlap + grains.search
+    reach = (grains.hop + grains.overlap) * ratio + 2 * _MARGIN
+    last = (samples - reach).clamp(min=0).to(torch.int64)
+    # The middle of a grain, not its start, is where the time should be right.
+    lead = ((ratio - rate) * (grains.hop + grains.overlap) / 2)[:, None]
+    nominal = torch.arange(count, device=device) * grains.hop * rate[:, None] - lead - grains.search / 2
+    lowest = torch.minimum(
+        nominal.round().to(torch.int64).clamp(min=0), (last - grains.search + 1).clamp(min=0)[:, None]
+    )
+    onward = (grains.hop * ratio).round().to(torch.int64)
+
+    padded = torch.nn.functional.pad(x, (0, width + grains.overlap))
+    energy = torch.nn.functional.pad(padded.square().cumsum(1, dtype=torch.float64), (1, 0))
+    n_fft = good_size(width)
+    span, lags = torch.arange(width, device=device), torch.arange(grains.search, device=device)
+    begin = torch.minimum((lowest[:, 0] + grains.search // 2).clamp(max=0), last)
+    found = [begin]
+    for k in range(1, count):
+        low = lowest[:, k, None]
+        template = padded.gather(1, (begin + onward)[:, None] + span[: grains.overlap])
+        window = padded.gather(1, low + span)
+        product = torch.fft.rfft(window, n_fft) * torch.fft.rfft(template, n_fft).conj()
+        match = torch.fft.irfft(product, n_fft)[:, : grains.search]
+        # The least squared difference to the waveform that would have come next.
+        power = (energy.gather(1, low + lags + grains.overlap) - energy.gather(1, low + lags)).to(x.dtype)
+        begin = lowest[:, k] + (2 * match - power).argmax(1)
+        found.append(begin)
+    return torch.stack(found, 1)
+
+
+def read(
+    x: Float[Tensor, "b t"], begin: Int64[Tensor, "b k"], *, ratio: Float[Tensor, " b"], grains: Grains
+) -> Float[Tensor, "b t"]:
+    """Read the grains at ``ratio`` input samples per output sample and overlap them.
+
+    Between samples a cubic B-spline is read, so ``x`` must hold its coefficients (see `spline_gain`).
+
+    Args:
+        x: spline coefficients.
+        begin: starts of the grains, from `starts`.
+        ratio: see `starts`.
+        grains: sizes.
+
+    Returns:
+        Signals of the length of ``x``.
+    """
+    rows = chunk_rows(2 * x.shape[1], x.device)
+    parts = [
+        _read(x[i : i + rows], begin[i : i + rows], ratio[i : i + rows], grains) for i in range(0, x.shape[0], rows)
+    ]
+    return torch.cat(parts)
+
+
+def spline_gain(hz: Float[Tensor, " bins"], sample_rate: int) -> Float[Tensor, " bins"]:
+    """Gain that turns a signal into coefficients of the cubic B-spline through its samples."""
+    return 3.0 / (2.0 + torch.cos(2 * torch.pi / sample_rate * hz))
+
+
+def _read(
+    x: Float[Tensor, "b t"], begin: Int64[Tensor, "b k"], ratio: Float[Tensor, " b"], grains: Grains
+) -> Float[Tensor, "b t"]:
+    samples, hop, overlap = x.shape[1], grains.hop, grains.overlap
+    # Relative to its grain's start, so that float32 holds the fraction of a sample well.
+    place = torch.arange(hop + overlap, device=x.device) * ratio[:, None]
+    floor = place.floor()
+    u = (place - floor)[:, None]
+    reach = int(floor.max()) + 4
+    padded = torch.nn.functional.pad(x, (1, reach))
+    index = (begin[:, :, None] + floor.to(torch.int64)[:, None]).flatten(1)
+    v = 1.0 - u
+    weights = (v**3 / 6, (3 * u**3 - 6 * u**2 + 4) / 6, (3 * v**3 - 6 * v**2 + 4) / 6, u**3 / 6)
+    length = samples + reach - 3
+    shape = (x.shape[0], begin.shape[1], hop + overlap)
+    y = padded[:, :length].gather(1, index).view(shape).mul_(weights[0])
+    for tap in (1, 2, 3):
+        y.addcmul_(padded[:, tap : tap + length].gather(1, index).view(shape), weights[tap])
+    fade = (torch.arange(overlap, device=x.device) + 0.5) / overlap
+    if begin.shape[1] > 1:
+        y[:, 1:, :overlap] = torch.lerp(y[:, :-1, hop:], y[:, 1:, :overlap], fade)
+    return y[:, :, :hop].flatten(1)[:, :samples]
