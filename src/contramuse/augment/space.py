@@ -75,8 +75,8 @@ class Reverb(Spectral):
     """Reverberation: the dry signal plus a tail of decaying noise, lower and higher than 2.5 kHz decaying apart.
 
     The three settings are the percentages of SoX's ``reverb``, a Schroeder network of Freeverb's constants; the
-    tail takes its times and level from it. With r, h and s the settings as shares of one: a comb of c = 31 (0.1 + 0.9 s) ms,
-    feedback g = 1 - 0.7^(1 - r) 0.02^r and damping d = 0.2 + 0.3 h, it starts after c, decays by 60 dB within
+    tail takes its times and level from it. With r, h and s the settings as shares of one: a comb of
+    c = 31 (0.1 + 0.9 s) ms, feedback g = 1 - 0.7^(1 - r) 0.02^r and damping d = 0.2 + 0.3 h, it starts after c, decays by 60 dB within
     3 c / -log10(g) below 2.5 kHz, and above it as with the feedback g (1 - d) / sqrt(1 + d^2).
 
     Args:
