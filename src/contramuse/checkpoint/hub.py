@@ -131,6 +131,8 @@ def _told(repo: str) -> Iterator[None]:
     except HFValidationError as error:
         raise refuse(f"is not a hub id ({error})", "Write it as user/name.") from error
     except HfHubHTTPError as error:
-        raise refuse(f"the hub refused ({error})", "Log in with `hf auth login` and check the right to write.") from error
+        raise refuse(
+            f"the hub refused ({error})", "Log in with `hf auth login` and check the right to write."
+        ) from error
     except OSError as error:
         raise offline from error

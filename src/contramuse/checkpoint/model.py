@@ -28,7 +28,9 @@ DECODING = {"downmix": "mean of channels", "resampler": "soxr HQ", "store": "int
 Audio = str | Path | NDArray[Any] | Tensor
 
 
-def preprocessing(recipe: Mapping[str, Any], tower: str, *, sample_rate: int, window: float, hop: float) -> dict[str, Any]:
+def preprocessing(
+    recipe: Mapping[str, Any], tower: str, *, sample_rate: int, window: float, hop: float
+) -> dict[str, Any]:
     """Everything between a file and the encoder's input: two vectors compare only where this is the same.
 
     Args:
@@ -88,18 +90,25 @@ def _serialised(towers: nn.Module) -> tuple[bytes, str]:
 
 
 def _describe(
-    towers: nn.ModuleDict, tower: str, recipe: Mapping[str, Any], *, sample_rate: int, model_hash: str, extra: dict[str, Any]
+    towers: nn.ModuleDict,
+    tower: str,
+    recipe: Mapping[str, Any],
+    *,
+    sample_rate: int,
+    model_hash: str,
+    extra: dict[str, Any],
 ) -> dict[str, Any]:
     from contramuse.recipe import Recipe
 
     window, hop = float(recipe["embed"]["window"]), float(recipe["embed"]["hop"])
+    embedder: Any = towers[tower]
     steps = preprocessing(recipe, tower, sample_rate=sample_rate, window=window, hop=hop)
     return {
         "format": FORMAT, "version": VERSION, "model_hash": model_hash, "preprocessing_hash": stable_hash(steps),
         "recipe_hash": Recipe.from_resolved(recipe).hash, "code_version": __version__,
         "library_fingerprint": extra.pop("library_fingerprint", None), "tower": tower,
-        "dim": int(towers[tower].dim), "sample_rate": int(sample_rate), "window": window, "hop": hop,
-        "parameters": sum(p.numel() for p in towers[tower].encoder.parameters()),
+        "dim": int(embedder.dim), "sample_rate": int(sample_rate), "window": window, "hop": hop,
+        "parameters": sum(p.numel() for p in embedder.encoder.parameters()),
         "preprocessing": steps, "extra": extra, "recipe": dict(recipe),
     }  # fmt: skip
 
@@ -124,7 +133,8 @@ def load(path: str | Path) -> Model:
         towers = build_towers(info["recipe"], sample_rate=info["sample_rate"])
     except ContramuseError as error:
         raise ModelFileError(
-            f"its recipe cannot be built by contramuse {__version__} ({error.problem})", name="model", value=root / INFO,
+            f"its recipe cannot be built by contramuse {__version__} ({error.problem})", name="model",
+            value=root / INFO,
             fix=f"It was written by contramuse {info.get('code_version')}: install that version or a newer one.",
         ) from error  # fmt: skip
     _check_state(towers.state_dict(), state, root / WEIGHTS)
@@ -132,7 +142,7 @@ def load(path: str | Path) -> Model:
         raise ModelFileError(
             f"its SHA-256 begins with {digest[:12]}, model.json says {str(info['model_hash'])[:12]}",
             name="model weights", value=root / WEIGHTS,
-            fix="The two files are not of one save, or the weights were changed: copy both files again from one source.",
+            fix="The two files are not of one save, or the weights were changed: copy both again from one source.",
         )  # fmt: skip
     towers.load_state_dict(state)
     return Model(towers, info, path=root.resolve())
@@ -184,7 +194,9 @@ def read_info(folder: Path) -> dict[str, Any]:
     except ValueError as error:
         raise refuse("is not valid JSON", "Copy the model again from its source; the file is damaged.") from error
     if not isinstance(info, dict) or info.get("format") != FORMAT:
-        raise refuse("was not written by contramuse", "Give a folder made by `contramuse train` or `contramuse import`.")
+        raise refuse(
+            "was not written by contramuse", "Give a folder made by `contramuse train` or `contramuse import`."
+        )
     if not isinstance(info.get("version"), int) or info["version"] > VERSION:
         raise refuse(
             f"has format version {info.get('version')!r}, this contramuse reads up to {VERSION}",

@@ -1,4 +1,4 @@
-"""Tracks of any length to vectors in constant memory: cut windows from a stream of blocks, encode them in batches, pool.
+"""Tracks of any length to vectors in constant memory: cut windows from a stream of blocks, encode, pool.
 
 The rule, which is the same for files, libraries and arrays: windows of ``window`` samples start at 0, hop, 2 hop, ...
 as long as they are full. If at least half a hop of audio then remains behind the last of them, one more full window is

@@ -60,7 +60,7 @@ def _on(model: Model, device: str) -> Model:
 def _run(model: Model, music: list[Path], libraries: list[Path], out: Path, settings: dict[str, Any]) -> Summary:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from contramuse.catalogue import Library
+    from contramuse.catalogue.library import Library
     from contramuse.embeddings import embed_files, embed_library, find_files
 
     columns = (
@@ -75,8 +75,8 @@ def _run(model: Model, music: list[Path], libraries: list[Path], out: Path, sett
         def advance(tracks: int, seconds: float) -> None:
             done[0], done[1] = done[0] + tracks, done[1] + seconds
             elapsed = max(progress.tasks[0].elapsed or 0.0, 1e-3)
-            rate = f"{done[0] / elapsed:.1f} tracks/s, {done[1] / elapsed:,.0f} x real time" if seconds else ""
-            progress.update(task, advance=tracks, **({"rate": rate} if rate else {}))
+            rate = f"{done[0] / elapsed:.1f} tracks/s, {done[1] / elapsed:,.0f} x real time"
+            progress.update(task, advance=tracks, rate=rate)
 
         if library is not None:
             return embed_library(model, library, out, advance=advance, **settings)

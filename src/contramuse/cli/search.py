@@ -20,7 +20,7 @@ def search(
     embeddings: Annotated[Path, typer.Argument(help="Folder of embeddings.", show_default=False)],
     query: Annotated[
         str,
-        typer.Argument(help="An audio file, a track's id or its beginning, its path, or its title.", show_default=False),
+        typer.Argument(help="An audio file, a track's id or its beginning, path, or title.", show_default=False),
     ],
     k: Annotated[int, typer.Option("-k", help="How many answers.")] = 10,
     where: Annotated[
@@ -47,7 +47,8 @@ def search(
     if as_json:
         stated = {name: value for name, value in index.info.items() if name not in ("stamp", "version")}
         facts = {"given": query, "in_collection": meant.row >= 0, **meant.facts}
-        print(json.dumps({"query": facts, "index": stated, "results": [h.to_json() for h in hits]}, ensure_ascii=False, indent=1))
+        answer = {"query": facts, "index": stated, "results": [hit.to_json() for hit in hits]}
+        print(json.dumps(answer, ensure_ascii=False, indent=1))
     else:
         _table(meant, hits, index)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from contramuse.catalogue.decoding import content_hash
+from contramuse.catalogue.scan import scan
+from contramuse.catalogue.tags import read_tags
 from contramuse.checkpoint.model import Model
 from contramuse.checkpoint.windows import file_source
 from contramuse.embeddings.writer import (
@@ -21,10 +23,6 @@ from contramuse.embeddings.writer import (
     silent_progress,
 )
 from contramuse.errors import UserError
-
-EXTENSIONS = frozenset(
-    b".aac .aif .aiff .ape .au .caf .flac .m4a .m4b .mka .mp2 .mp3 .mp4 .mpc .oga .ogg .opus .tta .w64 .wav .webm .wma .wv".split()
-)
 
 
 def embed_files(
@@ -80,8 +78,14 @@ def describe(path: bytes) -> Entry:
     Raises:
         OSError: it cannot be read.
     """
-    shown = _shown(path)
-    return Entry(id=content_id(path), path=shown, title=Path(shown).stem)
+    with open(path, "rb") as file:
+        identity = content_hash(file)
+        file.seek(0)
+        tags = read_tags(file)
+    return Entry(
+        id=identity, path=_shown(path), title=tags.get("title", ""), artist=", ".join(tags.get("artist", ())),
+        album=tags.get("album", ""),
+    )  # fmt: skip
 
 
 def _shown(path: bytes) -> str:
@@ -95,11 +99,18 @@ def find_files(paths: Iterable[str | Path]) -> list[bytes]:
         UserError: a path does not exist, or nothing is found.
     """
     found: list[bytes] = []
+    visited: set[tuple[int, int]] = set()
+
+    def first_visit(device: int, inode: int) -> bool:
+        new = (device, inode) not in visited
+        visited.add((device, inode))
+        return new
+
     for path in paths:
         raw = os.fsencode(path)
         if os.path.isdir(raw):
-            for folder, _, names in os.walk(raw):
-                found += [os.path.join(folder, n) for n in names if os.path.splitext(n)[1].lower() in EXTENSIONS]
+            seen = scan(raw, first_visit=first_visit, leave_out=b"")
+            found += [os.path.join(raw, file.path) for file in seen]
         else:
             found.append(raw)
     if not found:
@@ -107,9 +118,3 @@ def find_files(paths: Iterable[str | Path]) -> list[bytes]:
             "holds no audio files", name="music", value=", ".join(map(str, paths)), fix="Give files, or another folder."
         )
     return sorted(found)
-
-
-def content_id(path: bytes) -> str:
-    """Hash of a file's content."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:32]

@@ -10,6 +10,7 @@ import numpy as np
 
 from contramuse.checkpoint.model import Model
 from contramuse.checkpoint.windows import Blocks, Source
+from contramuse.embeddings.store import TEXT
 from contramuse.embeddings.writer import (
     Advance,
     Entry,
@@ -23,7 +24,7 @@ from contramuse.embeddings.writer import (
 from contramuse.errors import LibraryError
 
 if TYPE_CHECKING:
-    from contramuse.catalogue import Library
+    from contramuse.catalogue.library import Library
 
 BLOCK = 1 << 20
 """Samples that are read at a time."""
@@ -58,7 +59,7 @@ def embed_library(
         EmbeddingsError: ``out`` holds embeddings of something else.
         LibraryError: the library has another sample rate than the model.
     """
-    from contramuse.catalogue import Library
+    from contramuse.catalogue.library import Library
 
     opened = Library.open(library) if isinstance(library, (str, Path)) else library
     if opened.sample_rate != model.sample_rate:
@@ -72,16 +73,30 @@ def embed_library(
         "decoder": "library store",
     }  # fmt: skip
     writer = Writer(out, provenance(model, settings, source))
+    if writer.before and writer.before["library_fingerprint"] != opened.fingerprint:
+        _refresh(writer, opened)
     return embed_entries(model, _entries(opened), writer, settings, advance=advance, summary=Summary(Path(out)))
+
+
+def _columns(library: Library, row: int) -> dict[str, str]:
+    track = library.track(row)
+    return {name: getattr(track, name) or "" for name in TEXT}
 
 
 def _entries(library: Library) -> Iterator[Entry]:
     for row in range(len(library)):
-        track = library.track(row)
-        yield Entry(
-            id=track.id, path=track.path, source=store_source(library.store, row), title=track.title or "",
-            artist=track.artist or "", album=track.album or "", split=track.split or "",
-        )  # fmt: skip
+        yield Entry(source=store_source(library.store, row), **_columns(library, row))
+
+
+def _refresh(writer: Writer, library: Library) -> None:
+    """Bring the finished tracks of a library that changed up to date: splits and tags anew, removed tracks away."""
+    place = {key: row for row, key in enumerate(zip(library.ids.tolist(), library.paths, strict=True))}
+
+    def change(old: dict[str, str]) -> dict[str, str] | None:
+        row = place.get((old["id"], old["path"]))
+        return None if row is None else _columns(library, row)
+
+    writer.rewrite(change)
 
 
 def store_source(store: Any, row: int) -> Source:

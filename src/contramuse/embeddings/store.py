@@ -92,7 +92,7 @@ class Embeddings:
 
     Attributes:
         root: the folder.
-        meta: ``embeddings.json``: model_hash, preprocessing_hash, library_root, library_fingerprint, dim, window, hop, ...
+        meta: ``embeddings.json``: model_hash, preprocessing_hash, library_root, library_fingerprint, ...
     """
 
     def __init__(self, root: Path, meta: Mapping[str, Any], parts: Sequence[Any]) -> None:
@@ -198,8 +198,9 @@ class Embeddings:
     def vector(self, row: int) -> NDArray[np.float32]:
         """One track's vector, float32 [h]; reads no more than its row group."""
         if "vectors" in self.__dict__:
-            return self.vectors[row]
-        return self._cell(row, "vector").flatten().to_numpy(zero_copy_only=False).astype(np.float32)  # type: ignore[no-any-return]
+            return np.asarray(self.vectors[row])
+        values: NDArray[Any] = self._cell(row, "vector").flatten().to_numpy(zero_copy_only=False)
+        return values.astype(np.float32)
 
     def windows(self, row: int) -> NDArray[np.float32]:
         """The vectors of one track's windows, float32 [w h].
@@ -212,8 +213,8 @@ class Embeddings:
                 "hold no windows", name="embeddings", value=self.root,
                 fix="Embed into a new folder with --keep-windows.",
             )  # fmt: skip
-        values = self._cell(row, "windows").flatten().flatten().to_numpy(zero_copy_only=False)
-        return values.astype(np.float32).reshape(-1, self.dim)  # type: ignore[no-any-return]
+        values: NDArray[Any] = self._cell(row, "windows").flatten().flatten().to_numpy(zero_copy_only=False)
+        return values.astype(np.float32).reshape(-1, self.dim)
 
     def _cell(self, row: int, column: str) -> Any:
         """An Arrow array of the one value."""

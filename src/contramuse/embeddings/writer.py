@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -131,7 +131,7 @@ class Writer:
 
     def __init__(self, out: str | Path, meta: Mapping[str, Any]) -> None:
         self.out, self.meta = Path(out), dict(meta)
-        self._refuse_others()
+        self.before = self._refuse_others()
         self.schema = _schema(self.meta)
         self.done: set[tuple[str, str]] = set()
         self.seconds = 0.0
@@ -143,9 +143,18 @@ class Writer:
             self._next = int(file.stem.removeprefix("part-")) + 1
         self._rows: list[dict[str, Any]] = []
         self._bytes, self._since = 0, time.monotonic()
-        write_json(self.out / META, {**self.meta, "tracks": len(self.done), "seconds": self.seconds})
+        self._note(self.before or self.meta)
 
-    def _refuse_others(self) -> None:
+    def begin(self) -> None:
+        """Note what is embedded from now on; call it when finished tracks have been brought up to date."""
+        self._note(self.meta)
+
+    def _note(self, meta: Mapping[str, Any]) -> None:
+        state = {"complete": False, "tracks": len(self.done), "seconds": round(self.seconds, 3)}
+        write_json(self.out / META, {**meta, **state})
+
+    def _refuse_others(self) -> dict[str, Any]:
+        """What ``embeddings.json`` says of an earlier run, checked to be of the same kind; empty without one."""
         if (self.out / META).exists():
             old = read_meta(self.out)
             differing = [key for key in IDENTITY if old[key] != self.meta[key]]
@@ -160,10 +169,12 @@ class Writer:
                     f"holds embeddings of {old.get('library_root') or 'single files'}", name="-o", value=self.out,
                     fix="Choose another folder for this music, or delete this one.",
                 )  # fmt: skip
-        elif self.out.exists() and (not self.out.is_dir() or any(self.out.iterdir())):
+            return old
+        if self.out.exists() and (not self.out.is_dir() or any(self.out.iterdir())):
             raise EmbeddingsError(
                 "exists and holds no embeddings", name="-o", value=self.out, fix="Choose a new or an empty folder."
             )
+        return {}
 
     def add(self, entry: Entry, result: Pooled) -> None:
         """Take one embedded track; writes a part when enough is collected."""
@@ -178,22 +189,44 @@ class Writer:
         if len(self._rows) >= PART_ROWS or self._bytes >= PART_BYTES or late:
             self.flush()
 
+    def rewrite(self, change: Callable[[dict[str, str]], Mapping[str, str] | None]) -> None:
+        """Give every finished track new text columns, or drop it; its vectors stay as they are.
+
+        Args:
+            change: the text columns of a track -> its columns now, None to drop it.
+        """
+        import pyarrow as pa
+
+        self.done.clear()
+        self.seconds = 0.0
+        for file in part_files(self.out):
+            table = open_part(file, self.meta).read()
+            changed = [change(row) for row in table.select(TEXT).to_pylist()]
+            kept = [row for row in changed if row is not None]
+            new = table.filter(pa.array([row is not None for row in changed], pa.bool_()))
+            for place, name in enumerate(TEXT):
+                new = new.set_column(place, name, pa.array([row[name] for row in kept], pa.string()))
+            if not kept:
+                file.unlink()
+            elif not new.equals(table):
+                _write(new.replace_schema_metadata(self.schema.metadata), file)
+            self.done.update((row["id"], row["path"]) for row in kept)
+            self.seconds += sum(new["seconds"].to_pylist())
+
     def flush(self) -> None:
         """Write the collected tracks as one part and note it in ``embeddings.json``."""
-        import pyarrow.parquet
-
         if self._rows:
-            table = _table(self._rows, self.schema, self.meta)
-            with replacing(self.out / f"part-{self._next:05d}.parquet") as temporary:
-                pyarrow.parquet.write_table(table, temporary, compression="zstd", row_group_size=GROUP_ROWS)
+            _write(_table(self._rows, self.schema, self.meta), self.out / f"part-{self._next:05d}.parquet")
             self._next += 1
             self.done.update((row["id"], row["path"]) for row in self._rows)
             self.seconds += sum(row["seconds"] for row in self._rows)
         self._rows, self._bytes, self._since = [], 0, time.monotonic()
 
-    def close(self, failed: Sequence[tuple[str, str]]) -> None:
-        """Write what is left and mark the folder as complete."""
+    def close(self, failed: Sequence[tuple[str, str]], stale: Collection[tuple[str, str]]) -> None:
+        """Write what is left, drop the tracks with the keys ``stale``, and mark the folder as complete."""
         self.flush()
+        if stale:
+            self.rewrite(lambda row: None if (row["id"], row["path"]) in stale else row)
         done = {"complete": True, "tracks": len(self.done), "seconds": round(self.seconds, 3)}
         listed = [{"path": path, "reason": reason} for path, reason in failed]
         write_json(self.out / META, {**self.meta, **done, "failed": listed})
@@ -210,6 +243,13 @@ def _schema(meta: Mapping[str, Any]) -> Any:
         fields.append(pa.field("windows", pa.list_(vector)))
     kept = {k: v for k, v in meta.items() if k not in ("complete", "tracks", "seconds", "failed")}
     return pa.schema(fields, metadata={b"contramuse": json.dumps(kept).encode()})
+
+
+def _write(table: Any, file: Path) -> None:
+    import pyarrow.parquet
+
+    with replacing(file) as temporary:
+        pyarrow.parquet.write_table(table, temporary, compression="zstd", row_group_size=GROUP_ROWS)
 
 
 def _table(rows: Sequence[Mapping[str, Any]], schema: Any, meta: Mapping[str, Any]) -> Any:
@@ -231,8 +271,14 @@ def _table(rows: Sequence[Mapping[str, Any]], schema: Any, meta: Mapping[str, An
 def embed_entries(
     model: Model, entries: Iterable[Entry], writer: Writer, settings: Settings, *, advance: Advance, summary: Summary
 ) -> Summary:
-    """Embed what the writer does not have yet, write it, and complete the folder."""
+    """Embed what the writer does not have yet, write it, and complete the folder.
+
+    A finished track whose file has other content now is embedded again, and its old row dropped.
+    """
+    writer.begin()
     waiting: dict[int, Entry] = {}
+    known = {path: (identity, path) for identity, path in writer.done}
+    stale: set[tuple[str, str]] = set()
 
     def sources() -> Iterable[Source]:
         index = 0
@@ -240,6 +286,8 @@ def embed_entries(
             if entry.key in writer.done:
                 summary.kept += 1
                 continue
+            if entry.path in known:
+                stale.add(known[entry.path])
             waiting[index] = entry
             index += 1
             yield entry.source
@@ -257,5 +305,5 @@ def embed_entries(
             summary.tracks += 1
             summary.seconds += seconds
         advance(1, seconds)
-    writer.close(summary.failed)
+    writer.close(summary.failed, stale)
     return summary

@@ -1,21 +1,22 @@
 """The index: exact inner product below 100,000 tracks, inverted lists of 16-bit vectors above, recall measured.
 
-Vectors are centred (the collection's mean is taken off) and scaled to length 1, so that a similarity is a cosine that is
-not near 1 for everything, as the plain cosine of an encoder with a large constant part is. Below ``CENTRED_FROM`` tracks the
-mean says more about the few tracks than about the encoder, and vectors are only scaled.
+Vectors are centred (the collection's mean is taken off) and scaled to length 1, so that a similarity is a cosine which
+is not near 1 for everything, as the plain cosine of an encoder with a large constant part is. Below ``CENTRED_FROM``
+tracks the mean says more about the few tracks than about the encoder, and vectors are only scaled.
 
-faiss is asked with one thread: a search with several threads leaves an OpenMP pool behind, and a process forked from such a
-one hangs in its own first search.
+faiss is asked with one thread: a search with several threads leaves an OpenMP pool behind, and a process that is forked
+from such a one hangs in its own first search.
 """
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import importlib.util
 import json
 import math
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +61,8 @@ class Index:
             return found
         index = cls.build(embeddings)
         index.info["stamp"] = stamp
-        try:
+        with contextlib.suppress(StorageError):  # a read-only collection: the index lives as long as this process
             index._write(folder)
-        except StorageError:
-            pass  # a read-only collection: the index lives as long as this process
         return index
 
     @classmethod
@@ -80,10 +79,12 @@ class Index:
         """
         count = len(embeddings)
         if not count:
-            raise EmbeddingsError("hold no tracks", name="embeddings", value=embeddings.root, fix="Embed some music first.")
+            fix = "Embed some music first."
+            raise EmbeddingsError("hold no tracks", name="embeddings", value=embeddings.root, fix=fix)
         chosen = kind if kind != "auto" else _kind(count)
         if chosen != "numpy" and not _has_faiss():
-            raise MissingDependencyError("is not installed", name="faiss", fix="pip install faiss-cpu, or use kind='numpy'.")
+            fix = 'Run pip install faiss-cpu, or build with kind="numpy".'
+            raise MissingDependencyError("is not installed", name="faiss", fix=fix)
         started = time.perf_counter()
         centre = _centre(embeddings)
         backend = {"exact": _build_exact, "ivf": _build_ivf, "numpy": _build_numpy}[chosen](embeddings, centre)
@@ -155,7 +156,7 @@ class Index:
                 with open(temporary, "wb") as file:
                     np.save(file, self._backend)
             else:
-                import faiss
+                faiss = _faiss()
 
                 try:
                     faiss.write_index(self._backend, str(temporary))
@@ -173,7 +174,7 @@ def _read(folder: Path, stamp: str) -> Index | None:
         centre = np.asarray(info.pop("centre"), np.float32)
         if info["kind"] == "numpy":
             return Index(np.load(folder / "index.bin", mmap_mode="r"), centre, info)
-        import faiss
+        faiss = _faiss()
 
         backend = faiss.read_index(str(folder / "index.bin"))
         return Index(backend, centre, info) if backend.ntotal == info["tracks"] else None
@@ -189,6 +190,10 @@ def _stamp(embeddings: Embeddings) -> str:
 
 def _has_faiss() -> bool:
     return importlib.util.find_spec("faiss") is not None
+
+
+def _faiss() -> Any:
+    return importlib.import_module("faiss")
 
 
 def _kind(count: int) -> str:
@@ -213,7 +218,7 @@ def _unit(vectors: Floats, centre: Floats) -> Floats:
 
 
 def _build_exact(embeddings: Embeddings, centre: Floats) -> Any:
-    import faiss
+    faiss = _faiss()
 
     index = faiss.IndexFlatIP(embeddings.dim)
     for batch in embeddings.batches():
@@ -222,7 +227,7 @@ def _build_exact(embeddings: Embeddings, centre: Floats) -> Any:
 
 
 def _build_ivf(embeddings: Embeddings, centre: Floats) -> Any:
-    import faiss
+    faiss = _faiss()
 
     count = len(embeddings)
     lists = max(1, min(4096, int(4 * math.sqrt(count)), count // 39))
@@ -281,8 +286,10 @@ def _recall(found: Rows, exact: Rows, similarity: Floats) -> float:
     return float(np.minimum(hits, k).mean() / k)
 
 
-def _faiss_search(backend: Any, unit: Floats, k: int, where: NDArray[np.bool_] | None, probes: int) -> tuple[Rows, Floats]:
-    import faiss
+def _faiss_search(
+    backend: Any, unit: Floats, k: int, where: NDArray[np.bool_] | None, probes: int
+) -> tuple[Rows, Floats]:
+    faiss = _faiss()
 
     given: dict[str, Any] = {}
     if where is not None:
@@ -297,7 +304,7 @@ def _faiss_search(backend: Any, unit: Floats, k: int, where: NDArray[np.bool_] |
     return rows, similarity
 
 
-@contextmanager
+@contextlib.contextmanager
 def _one_thread(faiss: Any) -> Iterator[None]:
     before = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(1)

@@ -1,9 +1,10 @@
 """Conditions on tracks: ``artist!=@query, seconds>60 and tags=piano`` to a mask over the rows.
 
-A condition is FIELD OPERATOR VALUE with = != < <= > >=, several are joined by commas or ``and`` (all must hold). A field is a
-column of the embeddings, or, where the library is still there, one of its label fields, genre, year, or a group such as
-playlists. ``@query`` stands for the query's own value. Text is compared without regard to case. A field with several values
-(tags) equals a value when one of them does. A track whose value is unknown meets ``!=`` and no other condition.
+A condition is FIELD OPERATOR VALUE with = != < <= > >=, several are joined by commas or ``and``: all must hold. A field
+is a column of the embeddings, or, where the library is still there, one of its label fields, genre, year, or a group
+such as playlists. ``@query`` stands for the query's own value. Text is compared without regard to case. A field with
+several values (tags) equals a value when one of them does. A track whose value is unknown meets ``!=`` and no other
+condition.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from contramuse.embeddings.store import TEXT
 from contramuse.errors import LibraryError, UserError
 
 if TYPE_CHECKING:
-    from contramuse.catalogue import Library
+    from contramuse.catalogue.library import Library
 
 _NAME = r"[A-Za-z_][\w. -]*?"
 _OPERATOR = r"!=|<=|>=|=|<|>"
@@ -89,7 +90,7 @@ def select(
 
 def library_of(embeddings: Embeddings) -> Library | None:
     """The library that was embedded, None where it is not there any more (or there never was one)."""
-    from contramuse.catalogue import Library
+    from contramuse.catalogue.library import Library
 
     root = embeddings.meta.get("library_root")
     if not root:
