@@ -10,9 +10,11 @@ from rich.console import Console
 
 from contramuse import __version__
 from contramuse.cli import recipes
+from contramuse.cli.corpus import corpus
 from contramuse.cli.demo import demo
 from contramuse.cli.embed import embed
 from contramuse.cli.hub import pull, push
+from contramuse.cli.probe import probe
 from contramuse.cli.search import search
 from contramuse.cli.train import train
 from contramuse.errors import ContramuseError
@@ -41,8 +43,10 @@ def _options(
 
 
 # One line for each verb, in alphabetical order.
+app.command()(corpus)
 app.command()(demo)
 app.command()(embed)
+app.command()(probe)
 app.command()(pull)
 app.command()(push)
 app.add_typer(recipes.app, name="recipes")

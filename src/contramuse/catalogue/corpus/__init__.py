@@ -1,0 +1,1 @@
+"""Music composed by our own code, with the truth about every track."""
