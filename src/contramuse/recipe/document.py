@@ -205,7 +205,8 @@ class Recipe:
         context = {"sample_rate": sample_rate or self.sample_rate}
         chains = {}
         for name, view in self._resolved["views"].items():
-            made = [GRAMMAR.build(Augmentation, item, context) for item in view["augment"]]
+            built = [GRAMMAR.build(Augmentation, item, context) for item in view["augment"]]
+            made = [a for one in built for a in (one if isinstance(one, tuple) else (one,))]  # a preset is several
             chains[name] = (
                 Chain(tuple(a for a in made if a.stage == "waveform")),
                 Chain(tuple(a for a in made if a.stage == "features")),
