@@ -9,7 +9,7 @@ Every estimator knows three kinds of target:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -95,32 +95,17 @@ class Linear(Probe):
         if self.kind == "numeric":
             return self._ridge(x, y)
         target = one_hot(y, self.classes) if self.kind == "multiclass" else np.asarray(y, dtype=np.float64)
-        shape = (x.shape[1] + 1, self.classes)
-        begin = np.zeros(shape) if self.start is None else np.vstack([self.start.coef_, self.start.intercept_])
         share = target.mean(axis=0)
-        live = (share > 0) & (share < 1) if self.kind == "multilabel" else share > 0
-        begin[:, ~live] = 0
-        if self.start is None:
-            begin[-1, live] = prior_scores(share[live], self.kind)
-        x1, y1, size = x, target[:, live], len(x)
-
-        def objective(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-            weights = flat.reshape(shape[0], -1)
-            z = x1 @ weights[:-1] + weights[-1]
-            if self.kind == "multiclass":
-                norm = logsumexp(z, axis=1, keepdims=True)
-                total, slope = float((norm[:, 0] - (z * y1).sum(axis=1)).sum()), np.exp(z - norm) - y1
-            else:
-                total, slope = float(np.logaddexp(0, z).sum() - (z * y1).sum()), expit(z) - y1
-            penalty = weights[:-1] / (self.strength * size)
-            gradient = np.vstack([x1.T @ slope / size + penalty, slope.sum(axis=0, keepdims=True) / size])
-            return total / size + 0.5 * float((weights[:-1] * penalty).sum()), gradient.ravel()
-
+        live = (share > 0) & ((share < 1) | (self.kind == "multiclass"))
+        found = np.zeros((x.shape[1] + 1, self.classes))
+        found[-1] = prior_scores(share, self.kind)
+        if self.start is not None:
+            found[:, live] = np.vstack([self.start.coef_, self.start.intercept_])[:, live]
         options = {"maxiter": 300, "gtol": 1e-5, "ftol": 1e-8, "maxcor": 20}
-        solved = minimize(objective, begin[:, live].ravel(), jac=True, method="L-BFGS-B", options=options)
-        found = np.zeros(shape)
-        found[:, live] = solved.x.reshape(shape[0], -1)
-        found[-1, ~live] = prior_scores(share[~live], self.kind)
+        solve: Any = minimize
+        settings = (x, target[:, live], self.kind, self.strength)
+        solved = solve(_objective, found[:, live].ravel(), settings, "L-BFGS-B", True, options=options)
+        found[:, live] = solved.x.reshape(len(found), -1)
         self.coef_, self.intercept_ = found[:-1], found[-1]
         return self
 
@@ -133,8 +118,24 @@ class Linear(Probe):
 
     def predict(self, x: X) -> Scores:
         """Scores [n c] of ``x`` [n h]."""
-        z = np.asarray(x @ self.coef_ + self.intercept_)
-        return z - logsumexp(z, axis=1, keepdims=True) if self.kind == "multiclass" else z
+        z: Scores = np.asarray(x @ self.coef_ + self.intercept_)
+        return np.asarray(z - logsumexp(z, axis=1, keepdims=True)) if self.kind == "multiclass" else z
+
+
+def _objective(
+    flat: NDArray[np.float64], x: X, target: Scores, kind: Kind, strength: float
+) -> tuple[float, NDArray[np.float64]]:
+    """Mean loss plus the penalty's share of it, and the gradient, at the weights (last row: intercepts) in ``flat``."""
+    weights, size = flat.reshape(x.shape[1] + 1, -1), len(x)
+    z = x @ weights[:-1] + weights[-1]
+    if kind == "multiclass":
+        norm = logsumexp(z, axis=1, keepdims=True)
+        total, slope = float((norm[:, 0] - (z * target).sum(axis=1)).sum()), np.exp(z - norm) - target
+    else:
+        total, slope = float((np.logaddexp(0, z) - z * target).sum()), expit(z) - target
+    penalty = weights[:-1] / (strength * size)
+    gradient = np.vstack([x.T @ slope / size + penalty, slope.sum(axis=0, keepdims=True) / size])
+    return total / size + 0.5 * float((weights[:-1] * penalty).sum()), gradient.ravel()
 
 
 class Neighbours(Probe):
@@ -154,7 +155,9 @@ class Neighbours(Probe):
     def fit(self, x: X, y: Y) -> Self:
         """Keep the tracks."""
         self.x_ = unit(x)
-        self.y_ = one_hot(y, self.classes) if self.kind == "multiclass" else np.asarray(y, np.float64).reshape(len(y), -1)
+        self.y_ = (
+            one_hot(y, self.classes) if self.kind == "multiclass" else np.asarray(y, np.float64).reshape(len(y), -1)
+        )
         self.prior_ = self.y_.mean(axis=0)
         return self
 
@@ -179,6 +182,10 @@ class Neighbours(Probe):
         return np.asarray(np.log(share) - np.log1p(-share))
 
 
+def _columns(y: Y) -> NDArray[np.float64]:
+    return np.asarray(y, np.float64).reshape(len(y), -1)
+
+
 def unit(x: X) -> X:
     """Rows of length 1; a row of zeros stays."""
     return np.asarray(x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12))
@@ -186,7 +193,7 @@ def unit(x: X) -> X:
 
 def one_hot(y: Y, classes: int) -> NDArray[np.float64]:
     """Class numbers [n] as 0/1 [n c]."""
-    return np.eye(classes)[y]
+    return np.asarray(np.eye(classes)[y])
 
 
 def prior_scores(share: Float[np.ndarray, " c"], kind: Kind) -> NDArray[np.float64]:

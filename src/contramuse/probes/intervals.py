@@ -78,9 +78,10 @@ class Difference(Interval):
 
 
 def difference(value: float, a: NDArray[np.float64], b: NDArray[np.float64], *, level: float = LEVEL) -> Difference:
-    """Paired bootstrap of a - b over the same resamples [r]: interval, and twice the share on the far side of zero as p.
+    """Paired bootstrap of a - b over the same resamples [r]: its interval and its p-value.
 
-    The p-value counts (k + 1) / (r + 1), so that it is never 0, and half of the ties on either side.
+    p is twice the share of resamples on the far side of zero; it counts (k + 1) / (r + 1), so that it is never 0, and
+    half of the ties on either side.
     """
     gap = a - b
     known = gap[~np.isnan(gap)]

@@ -1,8 +1,8 @@
 """Metrics by their standard definitions, each for many weightings of the tracks at once.
 
 A weighting is a column of ``w`` [n r]: how often every one of the n tracks stands in each of r resamples. One column of
-ones gives the ordinary metric; the columns of ``intervals.Resamples`` give its bootstrap distribution. A value that does
-not exist in a resample (a tag without a positive) is NaN there.
+ones gives the ordinary metric; the columns of ``intervals.Resamples`` give its bootstrap distribution. A value that
+does not exist in a resample (a tag without a positive) is NaN there.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def usable_tags(y: Float[np.ndarray, "n c"]) -> NDArray[np.intp]:
 def macro_ranking(
     y: Float[np.ndarray, "n c"], scores: Float[np.ndarray, "n c"], w: Float[np.ndarray, "n r"]
 ) -> tuple[Array, Array]:
-    """Macro ROC-AUC and macro average precision, [r]: means over the usable tags (in a resample: those usable there)."""
+    """Macro ROC-AUC and macro average precision, [r]: means over the usable tags (of the resample)."""
     pairs = [ranking(y[:, c], scores[:, c], w) for c in usable_tags(y)]
     if not pairs:
         return np.full(w.shape[1], np.nan), np.full(w.shape[1], np.nan)
@@ -98,7 +98,7 @@ _KEY = re.compile(r"^\s*([A-Ga-g])\s*([#b♯♭]?)[\s:_-]*(major|minor|maj|min|m
 
 
 def key_name(text: str) -> str | None:
-    """A key as mir_eval writes it ("C# minor"), or None when ``text`` is not a key; "Am", "a:min", "A" are understood."""
+    """A key as mir_eval writes it ("C# minor"), from "Am", "a:min", "A" and the like; None when ``text`` is no key."""
     found = _KEY.match(text)
     if found is None:
         return None

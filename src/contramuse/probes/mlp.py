@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -13,6 +13,8 @@ from typing_extensions import Self
 
 from contramuse.probes.estimators import ABSENT, Kind, Probe, Scores, X, Y
 
+LOOK, PATIENCE = 5, 6
+"""Steps between looks at the validation loss, and looks without a fall before the end."""
 LEAST = 0.005
 """Relative fall of the validation loss that counts as one."""
 
@@ -20,8 +22,7 @@ LEAST = 0.005
 class MLP(Probe):
     """Linear, ReLU, dropout, linear; AdamW on shuffled batches; float32.
 
-    ``fit`` runs for ``steps``; ``fit_until`` stops at the step with the smallest validation loss (looked at every 5
-    steps, patience 6 looks) and keeps the weights of that step.
+    ``fit`` runs for ``steps``; ``fit_until`` keeps the weights of the smallest validation loss.
 
     Args:
         kind: of the target.
@@ -62,34 +63,43 @@ class MLP(Probe):
 
     def _run(self, x: X, y: Y, valid: tuple[X, Y] | None) -> Self:
         generator = torch.Generator().manual_seed(self.seed)
-        self.offset_, self.scale_ = (float(np.mean(y)), float(np.std(y)) or 1.0) if self.kind == "numeric" else (0.0, 1.0)
+        self.offset_, self.scale_ = (
+            (float(np.mean(y)), float(np.std(y)) or 1.0) if self.kind == "numeric" else (0.0, 1.0)
+        )
         self._present = self._seen(y)
         self.weights_ = self._first(x.shape[1], generator)
         inputs, target = torch.as_tensor(x, dtype=torch.float32), self._target(y)
         seen = None if valid is None else (torch.as_tensor(valid[0], dtype=torch.float32), self._target(valid[1]))
         optimizer = torch.optim.AdamW(self.weights_, lr=self.lr, weight_decay=self.weight_decay, fused=True)
-        best, best_weights, waited, step = float("inf"), copy.deepcopy(self.weights_), 0, 0
-        self.steps_ = self.steps
-        while step < self.steps and waited < 6:
-            for rows in torch.randperm(len(inputs), generator=generator).split(self.batch):
-                value = self._loss(self._forward(inputs[rows], generator), target[rows])
-                gradients = torch.autograd.grad(value, self.weights_)
-                for weight, gradient in zip(self.weights_, gradients, strict=True):
-                    weight.grad = gradient
-                optimizer.step()
-                step += 1
-                if seen is not None and step % 5 == 0:
-                    with torch.no_grad():
-                        now = float(self._loss(self._forward(seen[0], None), seen[1]))
-                    waited += 1
-                    if now < best * (1 - LEAST):
-                        best, waited, self.steps_ = now, 0, step
-                        best_weights = copy.deepcopy(self.weights_)
-                if step >= self.steps or waited >= 6:
-                    break
-        if seen is not None:
-            self.weights_ = best_weights
+        best, kept, waited, self.steps_ = float("inf"), self.weights_, 0, self.steps
+        for step, rows in enumerate(self._batches(len(inputs), generator), start=1):
+            value = self._loss(self._forward(inputs[rows], generator), target[rows])
+            for weight, gradient in zip(self.weights_, torch.autograd.grad(value, self.weights_), strict=True):
+                weight.grad = gradient
+            optimizer.step()
+            if seen is None or step % LOOK:
+                continue
+            with torch.no_grad():
+                now = float(self._loss(self._forward(seen[0], None), seen[1]))
+            waited += 1
+            if now < best * (1 - LEAST):
+                best, waited, self.steps_ = now, 0, step
+                kept = [weight.detach().clone() for weight in self.weights_]
+            if waited == PATIENCE:
+                break
+        self.weights_ = self.weights_ if seen is None else kept
         return self
+
+    def _batches(self, n: int, generator: torch.Generator) -> Iterator[Tensor]:
+        """Positions of ``steps`` batches, from one shuffled pass after another."""
+        done = 0
+        while True:
+            order = torch.randperm(n, generator=generator)
+            for start in range(0, n, self.batch):
+                if done == self.steps:
+                    return
+                done += 1
+                yield order[start : start + self.batch]
 
     def predict(self, x: X) -> Scores:
         """Scores [n c] of ``x`` [n h]."""
@@ -101,11 +111,12 @@ class MLP(Probe):
 
     def _first(self, width: int, generator: torch.Generator) -> list[Tensor]:
         def drawn(rows: int, columns: int) -> Tensor:
-            return (torch.randn(rows, columns, generator=generator) * (2 / columns) ** 0.5).requires_grad_()
+            weight = torch.randn(rows, columns, generator=generator)
+            return weight.mul_((2 / columns) ** 0.5)
 
-        last = (drawn(self.classes, self.hidden).detach() * 0.1).requires_grad_()
-        zeros = [torch.zeros(n, requires_grad=True) for n in (self.hidden, self.classes)]
-        return [drawn(self.hidden, width), zeros[0], last, zeros[1]]
+        first, last = drawn(self.hidden, width), drawn(self.classes, self.hidden).mul_(0.1)
+        weights = [first, torch.zeros(self.hidden), last, torch.zeros(self.classes)]
+        return [weight.requires_grad_() for weight in weights]
 
     def _forward(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         hidden = F.relu(F.linear(x, self.weights_[0], self.weights_[1]))

@@ -18,6 +18,7 @@ from contramuse.probes.intervals import Difference, Interval, Resamples, differe
 from contramuse.probes.selection import Name, choose
 from contramuse.probes.tasks import Task, baseline_score
 
+Array = NDArray[np.float64]
 Progress = Callable[[str], None]
 
 
@@ -42,7 +43,7 @@ class System:
 
 @dataclass
 class Predictions:
-    """Pooled scores of one probe on one task: per seed float64 [m c] for the m tested tracks, and the settings chosen."""
+    """Pooled scores of one probe on one task, per seed float64 [m c] for the m tested tracks; the settings chosen."""
 
     scores: list[NDArray[np.float64]]
     chosen: list[float]
@@ -78,7 +79,7 @@ def predict(
     return Predictions(scores, chosen), tested
 
 
-def measure(task: Task, y: NDArray[Any], scores: NDArray[np.float64], w: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+def measure(task: Task, y: NDArray[Any], scores: NDArray[np.float64], w: NDArray[np.float32]) -> dict[str, Array]:
     """Every metric of the task, [r] for the weightings ``w`` [m r]."""
     if task.field == "numeric":
         return {"r2": metrics.r_squared(y, scores[:, 0], w)}

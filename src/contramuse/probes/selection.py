@@ -50,7 +50,7 @@ def _best_strength(kind: Kind, classes: int, train: tuple[X, Y], valid: tuple[X,
 
 
 def _best_k(kind: Kind, classes: int, train: tuple[X, Y], valid: tuple[X, Y]) -> int:
-    losses = {}
+    losses: dict[int, float] = {}
     for k in Neighbours.GRID:
         if k <= len(train[0]) or not losses:
             fitted = Neighbours(kind=kind, classes=classes, k=k).fit(*train)

@@ -61,6 +61,9 @@ class Catalogue(Protocol):
     def store(self) -> Any:
         """The decoded tracks, in the order of ``ids``."""
 
+    def track(self, i: int) -> Any:
+        """The facts about one row."""
+
     def column(self, name: str) -> Any:
         """One column of the index."""
 
@@ -107,7 +110,9 @@ class Task:
         """Names of the metrics, the first is the one that sentences are about."""
         if self.field == "key":
             return ("key_score", "accuracy") if key_table(self.classes) is not None else ("accuracy",)
-        return {"multiclass": ("accuracy",), "multilabel": ("roc_auc", "average_precision"), "numeric": ("r2",)}[self.field]
+        return {"multiclass": ("accuracy",), "multilabel": ("roc_auc", "average_precision"), "numeric": ("r2",)}[
+            self.field
+        ]
 
 
 def library_tasks(library: Catalogue, rows: Int[np.ndarray, " n"], names: Sequence[str] | None) -> list[Task]:

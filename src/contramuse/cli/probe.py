@@ -1,0 +1,96 @@
+"""``contramuse probe``: honest numbers about embeddings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+
+from contramuse.errors import EmbeddingsError
+
+
+def probe(
+    embeddings: Annotated[Path, typer.Argument(help="Folder of embeddings of a library.", show_default=False)],
+    task: Annotated[
+        list[str] | None, typer.Option(help="Label field; may be repeated; all of them if none is given.")
+    ] = None,
+    library: Annotated[
+        Path | None, typer.Option(help="The library with the labels; the one that was embedded if not given.")
+    ] = None,
+    against: Annotated[list[Path] | None, typer.Option(help="Other embeddings of the same tracks; repeatable.")] = None,
+    probe: Annotated[str, typer.Option(help="linear, mlp, knn; the first is the one sentences are about.")] = (
+        "linear,mlp,knn"
+    ),
+    baselines: Annotated[str, typer.Option(help="random, mfcc, mel; or none.")] = "random,mfcc,mel",
+    protocol: Annotated[
+        str, typer.Option(help="split, folds, or auto: the stored split if it tests 200 tracks, else folds.")
+    ] = "auto",
+    folds: Annotated[int | None, typer.Option(help="Cross-validate with this many folds by group.")] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Group that no two folds share; if not given, the one of the library's split.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="How many seeds.")] = 3,
+    resamples: Annotated[int, typer.Option(help="Bootstrap resamples.")] = 1000,
+    resample: Annotated[str | None, typer.Option(help="Resample whole groups of this name, not tracks.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the random weights.")] = 0,
+    json: Annotated[Path | None, typer.Option(help="Write all numbers to this file.")] = None,
+) -> None:
+    """Probe frozen embeddings against a library's labels, beside baselines that are added by themselves.
+
+    Linear, MLP and k-NN probes with settings chosen on validation tracks; 95 % bootstrap intervals over tracks and
+    paired differences. The baselines: the same encoder with random weights, MFCC statistics, mean log-mel.
+    """
+    from rich.console import Console
+
+    from contramuse.catalogue.library import Library
+    from contramuse.embeddings import Embeddings
+    from contramuse.files import write_json
+    from contramuse.probes import Settings
+    from contramuse.probes import probe as run
+    from contramuse.probes.table import tables
+
+    opened = Embeddings.open(embeddings)
+    settings = Settings(
+        tasks=tuple(task) if task else None,
+        probes=cast(Any, tuple(_words(probe))),
+        baselines=tuple(_words(baselines)),
+        protocol=cast(Any, "folds" if folds is not None and protocol == "auto" else protocol),
+        folds=5 if folds is None else folds,
+        group=group,
+        seeds=seeds,
+        resamples=resamples,
+        resample=resample,
+        seed=seed,
+    )
+    with Console(stderr=True).status("reading") as status:
+        results = run(
+            opened,
+            library=Library.open(library or _embedded_library(opened)),
+            against=[Embeddings.open(other) for other in against or ()],
+            settings=settings,
+            progress=status.update,
+        )
+    console = Console()
+    for table in tables(results):
+        console.print(table)
+    for sentence in results["words"]:
+        console.print(sentence, highlight=False, markup=False)
+    if json is not None:
+        write_json(json, results)
+
+
+def _words(text: str) -> list[str]:
+    return [] if text == "none" else [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _embedded_library(opened: Any) -> Path:
+    root = opened.meta.get("library_root")
+    if not root:
+        raise EmbeddingsError(
+            "were made from files, not from a library, and so have no labels",
+            name="embeddings",
+            value=opened.root,
+            fix="Name the library with --library LIBRARY.",
+        )
+    return Path(root)

@@ -1,0 +1,180 @@
+"""Which tracks are trained on and tested: the settings of a probing session and the protocol that they lead to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contramuse.errors import LibraryError, UserError
+from contramuse.probes import folds
+from contramuse.probes.selection import NAMES, Name
+from contramuse.probes.tasks import Catalogue, codes, membership
+
+LEAST_TEST = 200
+"""Tested tracks that the stored split must have to be used by itself."""
+BASELINES = ("random", "mfcc", "mel")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to probe.
+
+    Args:
+        tasks: label fields; None is all of them.
+        probes: of "linear", "mlp", "knn"; the first is the one that sentences are about.
+        baselines: of "random", "mfcc", "mel".
+        protocol: "auto", "split" (the library's stored split) or "folds" (cross-validation by group).
+        folds: parts of the cross-validation.
+        group: that no two parts share; None is the group of the library's split.
+        seeds: how many.
+        resamples: of the bootstrap.
+        resample: group whose tracks are drawn together by the bootstrap; None draws single tracks.
+        seed: of the random weights and of the bootstrap.
+    """
+
+    tasks: tuple[str, ...] | None = None
+    probes: tuple[Name, ...] = NAMES
+    baselines: tuple[str, ...] = BASELINES
+    protocol: Literal["auto", "split", "folds"] = "auto"
+    folds: int = 5
+    group: str | None = None
+    seeds: int = 3
+    resamples: int = 1000
+    resample: str | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        checks: list[tuple[str, Any, bool, str]] = [
+            ("--folds", self.folds, self.folds >= 3, "Give 3 or more: one part tests, one chooses, the others train."),
+            ("--seeds", self.seeds, self.seeds >= 1, "Give 1 or more."),
+            ("--resamples", self.resamples, self.resamples >= 100, "Give 100 or more; 1000 is the default."),
+            ("--protocol", self.protocol, self.protocol in ("auto", "split", "folds"), "Give auto, split or folds."),
+        ]
+        checks += [("--probe", p, p in NAMES, f"Give {', '.join(NAMES)}.") for p in self.probes]
+        checks += [("--baselines", b, b in BASELINES, f"Give {', '.join(BASELINES)} or none.") for b in self.baselines]
+        for name, value, right, fix in checks:
+            if not right:
+                raise UserError("is not possible", name=name, value=value, fix=fix)
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Which tracks are trained on and tested, and how to say it."""
+
+    kind: Literal["split", "folds"]
+    plan: list[tuple[int, list[folds.Fold]]]
+    group: NDArray[np.int64] | None
+    facts: dict[str, Any]
+
+    def plan_for(self, probe: Name) -> list[tuple[int, list[folds.Fold]]]:
+        """The seeds that make a difference: on a stored split only the MLP has anything to draw."""
+        return self.plan if self.kind == "folds" or probe == "mlp" else self.plan[:1]
+
+
+def make_protocol(
+    library: Catalogue, rows: NDArray[np.int64], settings: Settings, *, taught: Sequence[str]
+) -> Protocol:
+    """The protocol for the tracks at ``rows``.
+
+    By itself ("auto"): the stored split when its test part has ``LEAST_TEST`` tracks or more, or when the model was
+    ``taught`` with labels of its training part (folds would test on tracks whose labels it has seen); folds otherwise.
+
+    Raises:
+        LibraryError: an empty part of the split, an unknown group, or fewer groups than folds.
+    """
+    split = np.array(library.column("split"))[rows]
+    sizes = {name: int((split == name).sum()) for name in ("train", "valid", "test")}
+    kind = settings.protocol
+    if kind == "auto":
+        usable = min(sizes.values()) > 0
+        kind = "split" if usable and (sizes["test"] >= LEAST_TEST or taught) else "folds"
+    if kind == "split" and min(sizes.values()) == 0:
+        raise LibraryError(
+            "the stored split has an empty part",
+            name="--protocol",
+            value=f"split ({', '.join(f'{k} {v}' for k, v in sizes.items())})",
+            fix="Use --protocol folds.",
+        )
+    numbers = list(range(settings.seeds))
+    common = {
+        "seeds": numbers,
+        "resamples": settings.resamples,
+        "resampled": settings.resample or "tracks",
+        "level": 0.95,
+        "selection": "smallest loss on the validation tracks; standardisation is learnt on the training tracks",
+        "final_fit": "linear and k-NN on training and validation tracks with the setting chosen; "
+        "the MLP on training tracks, stopped by the validation tracks",
+        "trained_with_labels": list(taught),
+    }
+    facts: dict[str, Any]
+    if kind == "split":
+        facts = {
+            "name": f"stored split (train {sizes['train']}, valid {sizes['valid']}, test {sizes['test']})",
+            "kind": "split",
+            "seed_varies": "the MLP's first weights and order of tracks; linear and k-NN have nothing to draw",
+        }
+        return Protocol("split", [(s, folds.stored_split(split)) for s in numbers], None, {**facts, **common})
+    name, group = _fold_group(library, rows, settings.group)
+    if len(np.unique(group)) - (group < 0).any() + (group < 0).sum() < settings.folds:
+        raise LibraryError(
+            f"has fewer groups than the {settings.folds} folds", name="--group", value=name, fix="Name another group."
+        )
+    plan = [(s, folds.cross_validation(group, k=settings.folds, seed=s)) for s in numbers]
+    facts = {
+        "name": f"{settings.folds} folds by {name}, predictions pooled",
+        "kind": "folds",
+        "folds": settings.folds,
+        "group": name,
+        "seed_varies": "which groups stand in which fold, and the MLP's first weights and order of tracks",
+    }
+    return Protocol("folds", plan, group, {**facts, **common})
+
+
+def _fold_group(library: Catalogue, rows: NDArray[np.int64], name: str | None) -> tuple[str, NDArray[np.int64]]:
+    """The group of the folds: as asked for; else the one of the stored split; else artist; else every track alone."""
+    if name is not None:
+        return name, codes(membership(library, name, rows))
+    for candidate in (_split_group(library), "artist"):
+        if candidate is None:
+            continue
+        try:
+            group = codes(membership(library, candidate, rows))
+        except LibraryError:
+            continue
+        if (group >= 0).mean() > 0.5:
+            return candidate, group
+    return "track (no group is known)", np.arange(len(rows), dtype=np.int64)
+
+
+def _split_group(library: Catalogue) -> str | None:
+    try:
+        info: Mapping[str, Any] = json.loads((Path(library.root) / "library.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    made = info.get("split") or info.get("splits") or {}
+    name = made.get("group") or made.get("by") if isinstance(made, dict) else None
+    return str(name) if name else None
+
+
+def taught_labels(model_path: str | None) -> list[str]:
+    """Label fields that the model's own training used, from its recipe."""
+    if not model_path:
+        return []
+    try:
+        info = json.loads((Path(model_path) / "model.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return sorted(set(_label_names(info.get("recipe", {}).get("contrasts", []))))
+
+
+def _label_names(node: Any) -> list[str]:
+    if isinstance(node, dict):
+        own = [str(node[key]) for key in ("labels", "values") if isinstance(node.get(key), str)]
+        return own + [name for value in node.values() for name in _label_names(value)]
+    return [name for value in node for name in _label_names(value)] if isinstance(node, list) else []

@@ -1,0 +1,157 @@
+"""One probing session: which tracks, which protocol, which systems; the content of results.json."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contramuse import __version__
+from contramuse.probes import systems
+from contramuse.probes.protocol import Protocol, Settings, make_protocol, taught_labels
+from contramuse.probes.retrieval import run_retrieval
+from contramuse.probes.run import Progress, System, run_task
+from contramuse.probes.tasks import Catalogue, Task, codes, library_tasks, membership, unlearnable
+from contramuse.probes.words import headline
+
+if TYPE_CHECKING:
+    from contramuse.catalogue.library import Library
+    from contramuse.embeddings import Embeddings
+
+FORMAT = "contramuse probe"
+VERSION = 1
+
+
+def probe(
+    embeddings: Embeddings,
+    *,
+    library: Library,
+    against: Sequence[Embeddings] = (),
+    settings: Settings | None = None,
+    progress: Progress = lambda message: None,
+) -> dict[str, Any]:
+    """Probe frozen embeddings against a library's labels, beside baselines; see docs/probes.md.
+
+    Args:
+        embeddings: of the library's tracks.
+        library: with labels.
+        against: other embeddings of the same tracks, compared with the first in pairs.
+        settings: how.
+        progress: told what is being done.
+
+    Returns:
+        The content of results.json.
+
+    Raises:
+        EmbeddingsError: the embeddings share too few tracks with the library.
+        LibraryError: a field or group that the library does not have.
+    """
+    settings = settings or Settings()
+    given = [embeddings, *against]
+    rows = systems.common_rows(library, given)
+    everything = library_tasks(library, rows, settings.tasks)
+    compared = _systems(given, library, rows, settings, progress)
+    protocol = make_protocol(library, rows, settings, taught=taught_labels(embeddings.meta.get("model_path")))
+    clusters = _clusters(library, rows, settings.resample)
+    reasons = {task.name: unlearnable(task, protocol.group) for task in everything}
+    tasks = [task for task in everything if reasons[task.name] is None]
+    results: dict[str, Any] = {
+        "format": FORMAT,
+        "version": VERSION,
+        "contramuse": __version__,
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "library": {"root": str(library.root), "fingerprint": library.fingerprint, "tracks": len(rows)},
+        "protocol": protocol.facts,
+        "primary_probe": settings.probes[0],
+        "probes": list(settings.probes),
+        "systems": [_described(system) for system in compared],
+        "tasks": [_task(task, compared, protocol, settings, clusters, progress) for task in tasks],
+        "retrieval": _retrieval(library, rows, compared, settings, clusters, progress),
+        "skipped": [{"field": name, "reason": reason} for name, reason in reasons.items() if reason is not None],
+    }
+    return {**results, "words": headline(results)}
+
+
+def _systems(
+    given: Sequence[Embeddings], library: Library, rows: NDArray[np.int64], settings: Settings, progress: Progress
+) -> list[System]:
+    ids = library.ids[rows].tolist()
+    cache = systems.cache_folder(library, given[0])
+    found = systems.model_systems(given, ids)
+    if "random" in settings.baselines:
+        found.append(
+            systems.random_baseline(library, given[0], ids=ids, seed=settings.seed, cache=cache, progress=progress)
+        )
+    if {"mfcc", "mel"} & set(settings.baselines):
+        wanted = {systems.MFCC: "mfcc", systems.MEL: "mel"}
+        audio = systems.audio_baselines(library, rows=rows, cache=cache, progress=progress)
+        found += [system for system in audio if wanted[system.name] in settings.baselines]
+    return found
+
+
+def _described(system: System) -> dict[str, Any]:
+    facts = dict(system.facts)
+    return {"name": system.name, "role": system.role, "dim": int(system.vectors.shape[1]), "note": system.note} | {
+        key: value for key, value in facts.items() if value is not None and key != "dim"
+    }
+
+
+def _task(
+    task: Task,
+    compared: Sequence[System],
+    protocol: Protocol,
+    settings: Settings,
+    clusters: NDArray[np.int64] | None,
+    progress: Progress,
+) -> dict[str, Any]:
+    parts = [
+        run_task(
+            task,
+            systems=compared,
+            probes=[name],
+            plan=protocol.plan_for(name),
+            resamples=settings.resamples,
+            clusters=clusters,
+            progress=progress,
+        )
+        for name in settings.probes
+    ]
+    joined = {key: [entry for part in parts for entry in part[key]] for key in ("results", "differences")}
+    return {**parts[0], **joined, "protocol": protocol.facts["name"]}
+
+
+def _clusters(library: Catalogue, rows: NDArray[np.int64], name: str | None) -> NDArray[np.int64] | None:
+    if name is None:
+        return None
+    group = codes(membership(library, name, rows))
+    alone = np.arange(len(rows)) + int(group.max()) + 1
+    return np.where(group < 0, alone, group)
+
+
+def _retrieval(
+    library: Catalogue,
+    rows: NDArray[np.int64],
+    compared: Sequence[System],
+    settings: Settings,
+    clusters: NDArray[np.int64] | None,
+    progress: Progress,
+) -> list[dict[str, Any]]:
+    tables = []
+    for name in group_names(library):
+        progress(f"retrieval by {name}")
+        groups = membership(library, name, rows)
+        found = run_retrieval(
+            name, groups, systems=compared, resamples=settings.resamples, clusters=clusters, seed=settings.seed
+        )
+        if found is not None:
+            tables.append(found)
+    return tables
+
+
+def group_names(library: Catalogue) -> list[str]:
+    """The library's groups, then a class field called "track" (excerpts of one recording)."""
+    names = list(library.track(0).groups) if len(library.ids) else []
+    return names + (["track"] if "track" in library.fields and "track" not in names else [])

@@ -1,0 +1,122 @@
+"""The systems of a comparison: embeddings given by the user, and baselines added by ourselves and kept on disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Int
+
+from contramuse.errors import EmbeddingsError
+from contramuse.files import replacing, stable_hash
+from contramuse.probes import baselines
+from contramuse.probes.run import Progress, System
+from contramuse.probes.tasks import Catalogue
+
+if TYPE_CHECKING:
+    from contramuse.catalogue.library import Library
+    from contramuse.embeddings import Embeddings
+
+RANDOM, MFCC, MEL = "random weights", "MFCC statistics", "mean log-mel"
+
+
+def common_rows(library: Catalogue, embeddings: Sequence[Embeddings]) -> Int[np.ndarray, " n"]:
+    """Rows of the library that every one of ``embeddings`` has, int64 [n].
+
+    Raises:
+        EmbeddingsError: they share fewer than 20 tracks with the library.
+    """
+    ids = library.ids
+    rows = np.flatnonzero(np.logical_and.reduce([np.isin(ids, one.ids) for one in embeddings]))
+    if len(rows) < 20:
+        raise EmbeddingsError(
+            f"share {len(rows)} tracks with the library (20 are needed)",
+            name="embeddings",
+            value=embeddings[0].root,
+            fix=f"Embed the library itself: contramuse embed MODEL {library.root} -o FOLDER.",
+        )
+    return rows.astype(np.int64)
+
+
+def model_systems(embeddings: Sequence[Embeddings], ids: Sequence[str]) -> list[System]:
+    """One system per folder of embeddings, its vectors in the order of ``ids``."""
+    systems: list[System] = []
+    for one in embeddings:
+        place = {track: row for row, track in enumerate(one.ids.tolist())}
+        name = _free(one.root.resolve().name, [system.name for system in systems])
+        keys = ("model_hash", "preprocessing_hash", "recipe_hash", "dim", "window", "hop", "model_path")
+        facts = tuple((key, one.meta.get(key)) for key in keys)
+        vectors = one.vectors[[place[track] for track in ids]]
+        systems.append(System(name, "model", vectors, f"embeddings {one.root}", facts))
+    return systems
+
+
+def _free(name: str, taken: Sequence[str]) -> str:
+    reserved = {*taken, RANDOM, MFCC, MEL}
+    return next(c for c in (name, *(f"{name} ({i})" for i in range(2, 1000))) if c not in reserved)
+
+
+def cache_folder(library: Catalogue, embeddings: Embeddings) -> Path:
+    """Where baselines are kept: beside the library, or beside the embeddings when the library cannot be written."""
+    root = Path(library.root)
+    return (root if os.access(root, os.W_OK) else embeddings.root) / "baselines"
+
+
+def audio_baselines(
+    library: Catalogue, *, rows: Int[np.ndarray, " n"], cache: Path, progress: Progress
+) -> list[System]:
+    """MFCC statistics and mean log-mel of the tracks at ``rows``, computed once per library."""
+    key = stable_hash({"fingerprint": library.fingerprint, "n": len(library.ids), "version": baselines.VERSION})
+    file = cache / f"audio-{key}.npz"
+    if file.exists():
+        with np.load(file) as kept:
+            mfcc, mel = kept["mfcc"], kept["mel"]
+    else:
+        mfcc, mel = baselines.library_statistics(
+            library.store, progress=lambda done, n: progress(f"MFCC and log-mel statistics: {done} of {n} tracks")
+        )
+        with replacing(file) as temporary, open(temporary, "wb") as stream:
+            np.savez(stream, mfcc=mfcc, mel=mel)
+    return [
+        System(MFCC, "baseline", mfcc[rows], "mean and deviation of 20 MFCC and of their deltas over the whole track"),
+        System(MEL, "baseline", mel[rows], "mean of 128 mel bands in decibels over the whole track"),
+    ]
+
+
+def random_baseline(
+    library: Library, embeddings: Embeddings, *, ids: Sequence[str], seed: int, cache: Path, progress: Progress
+) -> System:
+    """The encoder of ``embeddings`` with fresh random weights, on the same windows; embedded once, then kept.
+
+    Raises:
+        EmbeddingsError: the embeddings do not say where their model is.
+        ModelFileError: the model cannot be loaded.
+    """
+    from contramuse.checkpoint.model import load
+    from contramuse.embeddings import Embeddings, embed_library
+
+    meta = embeddings.meta
+    if not meta.get("model_path"):
+        raise EmbeddingsError(
+            "do not say where their model is",
+            name="embeddings",
+            value=embeddings.root,
+            fix="Give --baselines mfcc,mel to leave out the baseline of random weights.",
+        )
+    model = load(meta["model_path"]).randomised(seed)
+    key = stable_hash([model.model_hash, meta["preprocessing_hash"], library.fingerprint])
+    out, done = cache / f"random-{key}", [0]
+
+    def advance(tracks: int, seconds: float) -> None:
+        done[0] += tracks
+        progress(f"random weights: {done[0]} of {len(library)} tracks")
+
+    embed_library(model, library, out, window=meta["window"], hop=meta["hop"], advance=advance)
+    kept = Embeddings.open(out)
+    place = {track: row for row, track in enumerate(kept.ids.tolist())}
+    facts: tuple[tuple[str, Any], ...] = (("seed", seed), ("model_hash", model.model_hash), ("dim", model.dim))
+    note = f"the same encoder with random weights (seed {seed}), the same windows"
+    return System(RANDOM, "baseline", kept.vectors[[place[track] for track in ids]], note, facts)

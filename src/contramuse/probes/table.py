@@ -1,0 +1,50 @@
+"""The results as tables for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from contramuse.probes.words import METRICS, spanned
+
+
+def tables(results: Mapping[str, Any]) -> Iterator[Table]:
+    """One table per probe (fields by systems, first metrics), and one for retrieval."""
+    names = [system["name"] for system in results["systems"]]
+    for probe in results["probes"]:
+        rows = [
+            (f"{task['field']} ({METRICS[metric]})", _cells(task, metric, probe, names), task["floor"].get(metric))
+            for task in results["tasks"]
+            for metric in task["metrics"]
+        ]
+        yield _table(f"{probe} probe, {results['protocol']['name']}", names, rows)
+    if results["retrieval"]:
+        rows = [
+            (f"{entry['group']} ({METRICS[metric]})", _cells(entry, metric, None, names), entry["chance"])
+            for entry in results["retrieval"]
+            for metric in entry["metrics"]
+        ]
+        yield _table(f"retrieval among {results['library']['tracks']} tracks", names, rows)
+
+
+def _cells(task: Mapping[str, Any], metric: str, probe: str | None, names: list[str]) -> list[str]:
+    found = {
+        cell["system"]: spanned(cell)
+        for cell in task["results"]
+        if cell["metric"] == metric and cell.get("probe") == probe
+    }
+    return [found.get(name, "") for name in names]
+
+
+def _table(title: str, names: list[str], rows: list[tuple[str, list[str], float | None]]) -> Table:
+    table = Table(title=escape(title), title_justify="left")
+    table.add_column("task")
+    for name in names:
+        table.add_column(escape(name), justify="right")
+    table.add_column("floor", justify="right")
+    for label, cells, floor in rows:
+        table.add_row(escape(label), *cells, "" if floor is None else f"{floor:.3f}")
+    return table

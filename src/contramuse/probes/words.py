@@ -1,0 +1,96 @@
+"""The result in words, from the table alone. No winner is named where the paired interval includes zero."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+METRICS = {
+    "accuracy": "accuracy",
+    "key_score": "weighted key score",
+    "roc_auc": "macro ROC-AUC",
+    "average_precision": "macro average precision",
+    "r2": "R²",
+    "recall_at_1": "R@1",
+    "map": "MAP",
+}
+"""Names of the metrics as people write them."""
+
+
+def headline(results: Mapping[str, Any]) -> list[str]:
+    """Sentences on the first model: against each baseline, and where a baseline is better."""
+    models = [s["name"] for s in results["systems"] if s["role"] == "model"]
+    baselines = [s["name"] for s in results["systems"] if s["role"] == "baseline"]
+    if not results["tasks"]:
+        return ["No label field could be probed."]
+    probe = results["primary_probe"]
+    sentences = [_against(results, models[0], other, probe) for other in baselines]
+    sentences += [_against(results, models[0], other, probe) for other in models[1:]]
+    lost = lost_to(results, models[0], baselines)
+    if lost:
+        sentences.append("A baseline wins: " + "; ".join(f"{other} on {listed(names)}" for other, names in lost) + ".")
+    elif baselines:
+        sentences.append(f"No baseline is distinguishably better than {models[0]} on any field or retrieval task.")
+    return sentences
+
+
+def lost_to(results: Mapping[str, Any], model: str, others: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """For each of ``others`` that is better somewhere: the fields and retrieval tasks where it is."""
+    found = []
+    for other in others:
+        gaps = comparisons(results, model, other)
+        names = [name for name, gap in gaps if gap["verdict"] == "worse"]
+        if names:
+            found.append((other, names))
+    return found
+
+
+def comparisons(results: Mapping[str, Any], model: str, other: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """(task, paired difference) of two systems, first metric of each task, primary probe; then retrieval by R@1."""
+    probe = results["primary_probe"]
+    found = [(t["field"], pick(t["differences"], model, other, t["metrics"][0], probe)) for t in results["tasks"]]
+    found += [
+        (f"retrieval by {r['group']}", pick(r["differences"], model, other, r["metrics"][0], None))
+        for r in results["retrieval"]
+    ]
+    return [(name, gap) for name, gap in found if gap is not None]
+
+
+def pick(
+    gaps: Sequence[Mapping[str, Any]], system: str, against: str, metric: str, probe: str | None
+) -> Mapping[str, Any] | None:
+    """The difference of one pair, metric and probe; None when it was not computed."""
+    for gap in gaps:
+        if (gap["system"], gap["against"], gap["metric"], gap.get("probe")) == (system, against, metric, probe):
+            return gap
+    return None
+
+
+def _against(results: Mapping[str, Any], model: str, other: str, probe: str) -> str:
+    gaps = [(t["field"], pick(t["differences"], model, other, t["metrics"][0], probe)) for t in results["tasks"]]
+    parts = []
+    for verdict in ("better", "worse", "not distinguished"):
+        names = [name for name, gap in gaps if gap is not None and gap["verdict"] == verdict]
+        if names:
+            parts.append(f"{verdict} on {listed(names)}")
+    count = sum(gap is not None for _, gap in gaps)
+    return f"{model} against {other} ({probe} probe, {count} field{'s' * (count != 1)}): {'; '.join(parts)}."
+
+
+def listed(names: Sequence[str]) -> str:
+    """ "a", "a and b", "a, b and c"."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def figure(value: float | None) -> str:
+    """A metric with three decimals and no leading zero; "n/a" where it does not exist."""
+    if value is None:
+        return "n/a"
+    return f"{value:.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.3f}"
+
+
+def spanned(cell: Mapping[str, Any]) -> str:
+    """A value with its interval, ".512 [.470, .554]"."""
+    if cell["low"] is None:
+        return figure(cell["value"])
+    return f"{figure(cell['value'])} [{figure(cell['low'])}, {figure(cell['high'])}]"
