@@ -10,8 +10,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from contramuse.encoders.fused import fits, fused_block, stem
 from contramuse.errors import UserError
 
+MOMENTUM = 0.1
 CHANNELS = (128, 128, 128, 256, 256, 256, 256, 256, 256, 512, 512)
 STRIDES = {22050: (3,) * 9, 16000: (3, 3, 3, 3, 3, 3, 5, 2, 2), 8000: (3, 3, 3, 2, 2, 4, 4, 2, 2)}
 """Sample rate in Hz -> the strides that CLMR gives it; they read 59,049, 43,740 and 20,736 samples."""
@@ -97,21 +99,79 @@ class SampleCNN(nn.Module):
             UserError: a length that leaves no frame, or with ``pool="none"`` more than one.
         """
         self._check(x.shape[2])
-        x = x[..., : x.shape[2] // 3 * 3].unsqueeze(2)
-        for block, (kernel, layers) in enumerate(zip((3, *self.strides, 3), self.sequential, strict=True)):
-            assert isinstance(layers, nn.Sequential)
-            convolution, norm = layers[0], layers[1]
-            assert isinstance(convolution, nn.Conv1d) and isinstance(norm, nn.BatchNorm1d)
-            weight = convolution.weight.unsqueeze(2).contiguous(memory_format=torch.channels_last)
-            x = F.conv2d(x, weight, convolution.bias, (1, 3 if block == 0 else 1), (0, 0 if block == 0 else 1))
-            x = x.contiguous(memory_format=torch.channels_last)
-            if self.training and norm.num_batches_tracked is not None:
+        x = x[..., : x.shape[2] // 3 * 3]
+        if self.training:
+            h = self._train(x)
+        elif torch.is_grad_enabled() or torch.compiler.is_compiling():
+            h = self._evaluate(x.unsqueeze(2), 0, 11)
+        else:
+            # Row by row while a row's activations are larger than the cache; together once they are not.
+            wide = torch.cat([self._evaluate(row[None].unsqueeze(2), 0, 5) for row in x])
+            h = self._evaluate(wide, 5, 11)
+        return self._drop(self._over_time(h.squeeze(2)), generator)
+
+    def _layers(self, block: int) -> tuple[nn.Conv1d, nn.BatchNorm1d]:
+        layers = self.sequential[block]
+        assert isinstance(layers, nn.Sequential)
+        convolution, norm = layers[0], layers[1]
+        assert isinstance(convolution, nn.Conv1d)
+        assert isinstance(norm, nn.BatchNorm1d)
+        return convolution, norm
+
+    def _train(self, x: Float[Tensor, "b 1 t"]) -> Float[Tensor, "b h 1 n"]:
+        """Batch statistics; the fused blocks on the CPU where they apply, the plain layers elsewhere."""
+        block, h = 0, x.unsqueeze(2)
+        if x.device.type == "cpu" and not x.requires_grad:
+            block, h = self._fused(x)
+        for rest in range(block, 11):
+            convolution, norm = self._layers(rest)
+            h = _convolve(h, convolution.weight, convolution.bias, rest)
+            if norm.num_batches_tracked is not None:
                 norm.num_batches_tracked += 1
-            x = F.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, self.training, 0.1, 1e-5)
-            x = F.relu(x)
-            if 0 < block < 10:
-                x = F.max_pool2d(x, (1, kernel))
-        return self._drop(self._over_time(x.squeeze(2)), generator)
+            h = F.batch_norm(h, norm.running_mean, norm.running_var, norm.weight, norm.bias, True, MOMENTUM)
+            h = _pool(F.relu(h), self._window(rest))
+        return h
+
+    def _fused(self, x: Float[Tensor, "b 1 t"]) -> tuple[int, Float[Tensor, "b c 1 n"]]:
+        """As many leading blocks as leave whole windows, fused; the next block's number, and its input."""
+        length = x.shape[2] // 3
+        if not fits(length, self.strides[0], self.strides[0]):
+            return 0, x.unsqueeze(2)
+        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32
+        with torch.autocast("cpu", enabled=False):
+            convolution, norm = self._layers(0)
+            source, mean, variance = stem(x.squeeze(1).float(), convolution.weight, norm.weight, norm.bias)
+            _track(convolution, norm, mean, variance, len(x) * length)
+            source = source._replace(bias=source.bias + _nothing(convolution))
+            h, block = source.patches, 1
+            while block < 10 and fits(length, self.strides[block - 1], self.strides[block - 1]):
+                convolution, norm = self._layers(block)
+                stride = self.strides[block - 1]
+                beta = norm.bias + _nothing(convolution)
+                h, mean, variance = fused_block(
+                    h, convolution.weight, norm.weight, beta, stride, source=source if block == 1 else None, dtype=dtype
+                )
+                _track(convolution, norm, mean, variance, len(x) * (length + 3 - stride))
+                length = (length + 3 - stride) // stride
+                block += 1
+        return block, h[:, 1:-1].unsqueeze(1).permute(0, 3, 1, 2)
+
+    def _evaluate(self, h: Float[Tensor, "b c 1 n"], block: int, stop: int) -> Float[Tensor, "b c 1 n"]:
+        """Blocks ``block`` to ``stop`` with the running statistics folded into the convolutions."""
+        for number in range(block, stop):
+            convolution, norm = self._layers(number)
+            assert norm.running_var is not None
+            assert norm.running_mean is not None
+            assert convolution.bias is not None
+            scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
+            bias = norm.bias + (convolution.bias - norm.running_mean) * scale
+            h = F.relu(
+                _pool(_convolve(h, convolution.weight * scale[:, None, None], bias, number), self._window(number))
+            )
+        return h
+
+    def _window(self, block: int) -> int:
+        return self.strides[block - 1] if 0 < block < 10 else 1
 
     def _over_time(self, x: Float[Tensor, "b h n"]) -> Float[Tensor, "b h"]:
         if self.pool == "max":
@@ -137,3 +197,32 @@ class SampleCNN(nn.Module):
             fix="Take crops of that length"
             + (", or set the encoder's pool: mean to take longer ones." if self.pool == "none" else "."),
         )
+
+
+def _convolve(x: Float[Tensor, "b c 1 n"], weight: Tensor, bias: Tensor | None, block: int) -> Float[Tensor, "b o 1 m"]:
+    """A block's convolution on channels-last images."""
+    kernel = weight.unsqueeze(2).contiguous(memory_format=torch.channels_last)
+    stride, padding = (3, 0) if block == 0 else (1, 1)
+    return F.conv2d(x, kernel, bias, (1, stride), (0, padding)).contiguous(memory_format=torch.channels_last)
+
+
+def _pool(x: Float[Tensor, "b c 1 n"], window: int) -> Float[Tensor, "b c 1 m"]:
+    return x if window == 1 else F.max_pool2d(x, (1, window))
+
+
+def _nothing(convolution: nn.Conv1d) -> Tensor:
+    """0, from the bias, which changes nothing before batch normalisation: DDP wants a gradient of every parameter."""
+    assert convolution.bias is not None
+    return 0 * convolution.bias
+
+
+@torch.no_grad()
+def _track(convolution: nn.Conv1d, norm: nn.BatchNorm1d, mean: Tensor, variance: Tensor, count: int) -> None:
+    """Move the running statistics as batch normalisation does; ``mean`` is without the convolution's bias."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    assert norm.num_batches_tracked is not None
+    assert convolution.bias is not None
+    norm.num_batches_tracked += 1
+    norm.running_mean.lerp_(mean + convolution.bias, MOMENTUM)
+    norm.running_var.lerp_(variance * (count / max(count - 1, 1)), MOMENTUM)
