@@ -1,0 +1,250 @@
+"""From the journal to index.parquet and ledger.parquet: which files are tracks, their labels, groups, splits and stems.
+
+Two passes over the journal in order of path: the first decides (and keeps a few short values per track), the second writes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from contramuse.catalogue.decoding import KEPT
+from contramuse.catalogue.journal import Journal
+from contramuse.catalogue.labels import Joined, Labels, join_rows
+from contramuse.catalogue.stems import StemTable, stem_of
+from contramuse.catalogue.track import LabelField
+from contramuse.files import replacing
+
+BATCH = 4096
+TAG_FIELDS = ("genre", "year")
+_STEM = pa.struct(
+    [("name", pa.string()), ("shard", pa.int32()), ("offset", pa.int64()), ("samples", pa.int64())],
+)
+
+
+def shown(path: bytes) -> str:
+    """A path as text; bytes that are no UTF-8 are written \\xNN."""
+    return path.decode("utf-8", "backslashreplace")
+
+
+@dataclass
+class Plan:
+    """What the first pass decides.
+
+    Args:
+        labels: the labels file (an empty one where there is none).
+        joined: its rows by file.
+        verdicts: how many files have each verdict.
+        kept: per track: path, id, label row, artists, album.
+        stems: per track path: its stems.
+        roles: what files are that are no tracks: "stem", "folder".
+        notes: what is to be added to the notes of files.
+        fields: label fields by name.
+        seconds: of all tracks.
+        damaged_seconds: of all tracks.
+    """
+
+    labels: Labels
+    joined: Joined
+    verdicts: Counter[str] = field(default_factory=Counter)
+    kept: list[Kept] = field(default_factory=list)
+    stems: dict[bytes, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    roles: dict[bytes, str] = field(default_factory=dict)
+    notes: dict[bytes, str] = field(default_factory=dict)
+    fields: dict[str, LabelField] = field(default_factory=dict)
+    seconds: float = 0.0
+    damaged_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A track, as far as splits need it."""
+
+    __slots__ = ("album", "artists", "id", "path", "row")
+    path: bytes
+    id: str
+    row: int
+    artists: tuple[str, ...]
+    album: str
+
+
+def make_plan(journal: Journal, labels: Labels, *, folder: Path, beside: Path) -> Plan:
+    """The first pass."""
+    paths = [row["path"] for row in journal.files()]
+    table = StemTable(paths)
+    plan = Plan(labels, join_rows(labels.names, paths, folder=folder, beside=beside))
+    genres: Counter[str] = Counter()
+    years: set[int] = set()
+    several = False
+    for place, file in enumerate(journal.files()):
+        _role(plan, table, file)
+        verdict = final_verdict(file, plan.roles.get(file["path"], "track"))
+        plan.verdicts[verdict] += 1
+        if file["path"] in plan.roles or verdict not in KEPT:
+            continue
+        tags = json.loads(file["tags"])
+        genres.update(tags.get("genre", ()))
+        several |= len(tags.get("genre", ())) > 1
+        years |= {tags["year"]} if "year" in tags else set()
+        row = plan.joined.rows[place]
+        artists, album = _owner(labels, row, tags)
+        plan.kept.append(Kept(file["path"], file["id"], row, artists, album))
+        plan.seconds += file["seconds"]
+        plan.damaged_seconds += file["damaged_seconds"]
+    plan.fields = labels.fields(kept.row for kept in plan.kept)
+    if len(genres) > 1 and "genre" not in plan.fields:
+        kind = "multilabel" if several else "multiclass"
+        plan.fields["genre"] = LabelField("genre", kind, tuple(sorted(genres)), "file tags")
+    if len(years) > 1 and "year" not in plan.fields:
+        plan.fields["year"] = LabelField("year", "numeric", (), "file tags")
+    return plan
+
+
+def _role(plan: Plan, table: StemTable, file: sqlite3.Row) -> None:
+    """Enter a file that is a folder that cannot be read, or a stem."""
+    path = file["path"]
+    if file["note"] and file["note"].startswith("the folder cannot be read"):
+        plan.roles[path] = "folder"
+    stem = stem_of(path)
+    owners = table.owners(stem) if stem is not None else []
+    if stem is None or not owners:
+        return
+    plan.roles[path] = "stem"
+    if len(owners) > 1:
+        plan.notes[path] = f"{len(owners)} tracks are called {shown(stem.track)}: belongs to none of them"
+    elif file["shard"] is not None:
+        place = {"shard": file["shard"], "offset": file["offset"], "samples": file["samples"]}
+        plan.stems[owners[0]].append({"name": stem.name, **place})
+
+
+def final_verdict(file: sqlite3.Row, role: str) -> str:
+    """A file's verdict, duplicates included; a stem may be short, silent, or like another."""
+    verdict = str(file["verdict"])
+    if role == "stem":
+        return "ok" if verdict in ("too short", "silent") else verdict
+    return "duplicate" if verdict in KEPT and file["first"] != file["path"] else verdict
+
+
+def _owner(labels: Labels, row: int, tags: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
+    """Artists and album of a track: the labels file's, else the tags'."""
+    artists = labels.groups["artist"][row] if row >= 0 and "artist" in labels.groups else ()
+    album = labels.facts["album"][row] if row >= 0 and "album" in labels.facts else ""
+    return artists or tuple(tags.get("artist", ())), album or tags.get("album", "")
+
+
+def schema(plan: Plan) -> pa.Schema:
+    """Columns of index.parquet."""
+    text, number = pa.string(), pa.int64()
+    columns: list[tuple[str, pa.DataType]] = [("id", text), ("path", text), ("path_bytes", pa.binary())]
+    columns += [(name, text) for name in ("title", "artist", "album", "genre")]
+    columns += [("year", pa.int32()), ("seconds", pa.float64()), ("sample_rate", pa.int32()), ("channels", pa.int32())]
+    columns += [("split", text), ("shard", pa.int32()), ("offset", number), ("samples", number)]
+    kinds = {"numeric": pa.float64(), "multilabel": pa.list_(text)}
+    columns += [(f"label.{name}", kinds.get(spec.kind, text)) for name, spec in plan.fields.items()]
+    columns += [(f"group.{name}", pa.list_(text)) for name in group_names(plan.labels)]
+    columns.append(("stems", pa.list_(_STEM)))
+    return pa.schema(columns)
+
+
+def group_names(labels: Labels) -> list[str]:
+    """Names of the groups of a library."""
+    return list(dict.fromkeys(("artist", "album", *labels.groups)))
+
+
+def write_index(path: Path, journal: Journal, plan: Plan, splits: Sequence[str]) -> None:
+    """Write index.parquet, one row per track, in order of path."""
+    fields = schema(plan)
+    with replacing(path) as temporary, pq.ParquetWriter(temporary, fields, compression="zstd") as writer:
+        for batch in _batches(_tracks(journal, plan, splits)):
+            writer.write_table(pa.Table.from_pylist(batch, fields))
+
+
+def _tracks(journal: Journal, plan: Plan, splits: Sequence[str]) -> Iterator[dict[str, Any]]:
+    place = 0
+    for file in journal.files():
+        if place == len(plan.kept) or file["path"] != plan.kept[place].path:
+            continue
+        kept, tags, labels = plan.kept[place], json.loads(file["tags"]), plan.labels
+        facts = {name: column[kept.row] for name, column in labels.facts.items() if kept.row >= 0 and column[kept.row]}
+        row: dict[str, Any] = {name: file[name] for name in ("id", "seconds", "channels", "shard", "offset", "samples")}
+        row |= {"path": shown(kept.path), "path_bytes": kept.path, "sample_rate": file["source_rate"]}
+        row |= {"title": facts.get("title") or tags.get("title") or shown(_stem(kept.path))}
+        row |= {"artist": "; ".join(kept.artists), "album": kept.album, "genre": "; ".join(tags.get("genre", ()))}
+        row |= {"year": _year(facts.get("year"), tags), "split": splits[place], "stems": plan.stems.get(kept.path, [])}
+        row |= {f"group.{name}": list(column[kept.row]) for name, column in labels.groups.items() if kept.row >= 0}
+        row |= {"group.artist": list(kept.artists), "group.album": [kept.album] if kept.album else []}
+        row |= {f"label.{name}": _label(plan, spec, kept.row, tags) for name, spec in plan.fields.items()}
+        yield row
+        place += 1
+
+
+def _stem(path: bytes) -> bytes:
+    return os.path.splitext(os.path.basename(path))[0]
+
+
+def _year(given: str | None, tags: Mapping[str, Any]) -> int | None:
+    return int(given) if given and given.isdecimal() else tags.get("year")
+
+
+def _label(plan: Plan, spec: LabelField, row: int, tags: Mapping[str, Any]) -> Any:
+    if spec.name in plan.labels.kinds:
+        return plan.labels.values[spec.name][row] if row >= 0 else None
+    found = tags.get(spec.name)
+    if spec.kind == "multiclass" and found:
+        return found[0]
+    return found or None
+
+
+LEDGER = pa.schema(
+    [("path", pa.string()), ("path_bytes", pa.binary()), ("role", pa.string()), ("verdict", pa.string())]
+    + [("note", pa.string()), ("decoder", pa.string()), ("seconds", pa.float64()), ("damaged_seconds", pa.float64())]
+    + [("source_rate", pa.int32()), ("channels", pa.int32()), ("size", pa.int64()), ("id", pa.string())]
+    + [("duplicate_of", pa.string()), ("labelled", pa.bool_())]
+)
+
+
+def write_ledger(path: Path, journal: Journal, plan: Plan) -> None:
+    """Write ledger.parquet: a row per file that looks like audio, and one per row of the labels that fits no file."""
+    with replacing(path) as temporary, pq.ParquetWriter(temporary, LEDGER, compression="zstd") as writer:
+        for batch in _batches(_entries(journal, plan)):
+            writer.write_table(pa.Table.from_pylist(batch, LEDGER))
+
+
+def _entries(journal: Journal, plan: Plan) -> Iterator[dict[str, Any]]:
+    names = ("decoder", "seconds", "damaged_seconds", "source_rate", "channels", "size", "id")
+    for place, file in enumerate(journal.files()):
+        path = file["path"]
+        role = plan.roles.get(path, "track")
+        verdict = final_verdict(file, role)
+        original = shown(file["first"]) if verdict == "duplicate" else None
+        problem = json.loads(file["tags"]).get("problem", "")
+        notes = (file["note"], problem, plan.notes.get(path), f"same audio as {original}" if original else "")
+        row: dict[str, Any] = {name: file[name] for name in names}
+        row |= {"path": shown(path), "path_bytes": path, "role": role, "verdict": verdict, "duplicate_of": original}
+        yield row | {"note": "; ".join(note for note in notes if note), "labelled": plan.joined.rows[place] >= 0}
+    for row_number in plan.joined.unused:
+        note = f"row {row_number + 1} of {plan.labels.source} fits no file"
+        name = plan.labels.names[row_number]
+        yield {"path": name, "role": "label", "verdict": "no file", "note": note, "labelled": True}
+
+
+def _batches(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Lists of rows; at least one, be it empty, so that an empty table has its columns."""
+    batch: list[dict[str, Any]] = []
+    first = True
+    for row in rows:
+        batch.append(row)
+        if len(batch) == BATCH:
+            yield batch
+            batch, first = [], False
+    if batch or first:
+        yield batch

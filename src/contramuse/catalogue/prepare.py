@@ -1,0 +1,260 @@
+"""prepare: from a folder of music to a library, going on where an earlier run stopped.
+
+scan -> journal -> decode what is new or changed -> plan (duplicates, stems, labels) -> splits -> index, ledger, library.json
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.console import Console
+
+from contramuse import __version__
+from contramuse.audio.ingest import Job
+from contramuse.audio.store import ShardWriter
+from contramuse.catalogue import index
+from contramuse.catalogue.decoding import Decoding, decode_file, decode_waiting
+from contramuse.catalogue.grouping import Splitting, split_tracks
+from contramuse.catalogue.journal import Journal
+from contramuse.catalogue.labels import Labels, read_labels
+from contramuse.catalogue.library import FORMAT
+from contramuse.catalogue.scan import scan
+from contramuse.catalogue.stems import PATTERN
+from contramuse.errors import StorageError, UserError
+from contramuse.files import stable_hash, write_json
+
+SCAN_BATCH = 1000
+LABELS_FILE = "labels.csv"
+
+
+@dataclass(frozen=True)
+class LabelSource:
+    """Where labels come from and how they are read; see ``labels.read_labels``.
+
+    Args:
+        file: None: ``labels.csv`` in the folder, if there is one.
+        separator: between the labels of a cell.
+        groups: columns that are groups.
+        kinds: kinds of columns.
+        join: the column that names files.
+    """
+
+    file: Path | None = None
+    separator: str | None = None
+    groups: tuple[str, ...] = ()
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    join: str | None = None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run did and what the library holds.
+
+    Args:
+        library: its folder.
+        changes: files added, changed, unchanged and removed since the run before.
+        decoded: files decoded in this run.
+        verdicts: number of files (and readable label rows) by verdict.
+        tracks: number of tracks in the index.
+        seconds: their length.
+        damaged_seconds: what they lack.
+        stems: number of tracks with stems.
+        splits: number of tracks by split.
+        fields: label fields: name -> kind, classes, source.
+        lines: what else there is to say: columns, joins, splits, leaks.
+    """
+
+    library: Path
+    changes: dict[str, int]
+    decoded: int
+    verdicts: dict[str, int]
+    tracks: int
+    seconds: float
+    damaged_seconds: float
+    stems: int
+    splits: dict[str, int]
+    fields: dict[str, dict[str, Any]]
+    lines: list[str]
+
+    @property
+    def failed_share(self) -> float:
+        """Share of the files that look like audio and could not be decoded."""
+        return self.verdicts.get("failed", 0) / max(1, sum(self.verdicts.values()))
+
+
+def prepare(
+    folder: Path | str,
+    out: Path | str,
+    *,
+    decoding: Decoding | None = None,
+    labels: LabelSource | None = None,
+    splitting: Splitting | None = None,
+    console: Console | None = None,
+    job: Job = decode_file,
+) -> Summary:
+    """Scan, decode and index a folder of music.
+
+    Args:
+        folder: of music.
+        out: folder of the library; made if need be. A library that is there is brought up to date.
+        decoding: rate and bounds.
+        labels: labels file and how to read it.
+        splitting: how splits are made.
+        console: where progress is shown; None shows none.
+        job: what the workers run for each file.
+
+    Raises:
+        UserError: the folder is none, holds no audio, or the labels cannot be used.
+        StorageError: the library cannot be written; what is whole is kept.
+    """
+    folder, out = Path(folder), Path(out)
+    decoding = decoding or Decoding(sample_rate=22050)
+    console = console or Console(quiet=True)
+    if not folder.is_dir():
+        raise UserError("is not a folder", name="folder", value=folder, fix="Give the folder that holds the music.")
+    table, beside = _labels(folder, labels or LabelSource())
+    settings = {"folder": str(folder.resolve()), "rate": decoding.sample_rate}
+    settings |= {"min-seconds": decoding.min_seconds, "max-seconds": decoding.max_seconds}
+    fresh = not out.exists()
+    journal = Journal(out, settings)
+    try:
+        changes = _scan(journal, folder, out, console)
+        if not sum(changes[name] for name in ("added", "changed", "unchanged")):
+            raise UserError("holds no audio", name="folder", value=folder, fix="Give the folder that holds the music.")
+        writer = ShardWriter(out, committed=journal.committed())
+        try:
+            decoded = decode_waiting(journal, writer, os.fsencode(folder), decoding, console=console, job=job)
+        finally:
+            writer.close()
+        plan = index.make_plan(journal, table, folder=folder.resolve(), beside=beside)
+        index.write_ledger(out / "ledger.parquet", journal, plan)
+        return _finish(out, journal, plan, decoding, splitting or Splitting(), changes, decoded)
+    finally:
+        journal.close()
+        if fresh and not (out / "ledger.parquet").exists() and not (out / "shards").exists():
+            _remove_empty(out)
+
+
+def _labels(folder: Path, source: LabelSource) -> tuple[Labels, Path]:
+    file = source.file
+    if file is None:
+        file = folder / LABELS_FILE
+        if not file.is_file():
+            if source.groups or source.kinds or source.join:
+                fix = f"Give --labels FILE, or put {LABELS_FILE} into the folder."
+                raise UserError("there is no labels file", name="labels", value=file, fix=fix)
+            return Labels(), folder
+    table = read_labels(file, separator=source.separator, groups=source.groups, kinds=source.kinds, join=source.join)
+    return table, file.resolve().parent
+
+
+def _scan(journal: Journal, folder: Path, out: Path, console: Console) -> dict[str, int]:
+    journal.begin_scan()
+    files = scan(os.fsencode(folder), first_visit=journal.first_visit, leave_out=os.fsencode(out))
+    count = 0
+    with console.status("looking for audio") as status:
+        while batch := list(islice(files, SCAN_BATCH)):
+            journal.saw(batch)
+            count += len(batch)
+            status.update(f"looking for audio: {count} files")
+    return journal.end_scan()
+
+
+def _finish(
+    out: Path,
+    journal: Journal,
+    plan: index.Plan,
+    decoding: Decoding,
+    splitting: Splitting,
+    changes: dict[str, int],
+    decoded: int,
+) -> Summary:
+    """Make the splits and write index and library.json."""
+    if not plan.kept:
+        first = next((file["note"] for file in journal.files() if file["verdict"] == "failed"), "too short or silent")
+        raise StorageError(
+            f"none of the {sum(plan.verdicts.values())} audio files can be used ({first})",
+            name="folder",
+            value=out,
+            fix=f"`contramuse ledger {out}` says what is wrong with each.",
+        )
+    made = split_tracks(plan, splitting, before=_before(out, splitting))
+    index.write_index(out / "index.parquet", journal, plan, made.splits)
+    fields = [spec.to_json() for spec in plan.fields.values()]
+    identity = {"ids": [kept.id for kept in plan.kept], "splits": made.splits, "fields": fields}
+    info = {
+        "format": FORMAT,
+        "version": __version__,
+        "sample_rate": decoding.sample_rate,
+        "fingerprint": stable_hash(identity | {"rate": decoding.sample_rate}),
+        "seed": splitting.seed,
+        "tracks": len(plan.kept),
+        "seconds": plan.seconds,
+        "fields": fields,
+        "groups": index.group_names(plan.labels),
+        "split_by": splitting.by,
+        "split_groups": made.by,
+        "stems": PATTERN,
+        "labels": plan.labels.source,
+        "verdicts": dict(plan.verdicts),
+    }
+    write_json(out / "library.json", info)
+    return Summary(
+        library=out,
+        changes=changes,
+        decoded=decoded,
+        verdicts=dict(plan.verdicts),
+        tracks=len(plan.kept),
+        seconds=plan.seconds,
+        damaged_seconds=plan.damaged_seconds,
+        stems=len(plan.stems),
+        splits={name: made.splits.count(name) for name in ("train", "valid", "test")},
+        fields={item["name"]: item for item in fields},
+        lines=_lines(plan, made.said),
+    )
+
+
+def _lines(plan: index.Plan, said: Sequence[str]) -> list[str]:
+    lines = [f"{plan.labels.source}: {line}" for line in plan.labels.said]
+    if plan.labels.names:
+        joined = plan.joined
+        without = sum(kept.row < 0 for kept in plan.kept)
+        lines.append(
+            f"{plan.labels.source}: {len(plan.kept) - without} tracks have a row ({joined.by_name} files by name alone), "
+            f'{without} have none, {len(joined.unused)} rows fit no file (in the ledger as "no file"), '
+            f"{joined.ambiguous} files fit several rows and were not joined"
+        )
+    lines += [
+        f"file tags: {spec.name}: {spec.kind}, {len(spec.classes) or 'no'} classes"
+        for spec in plan.fields.values()
+        if spec.source == "file tags"
+    ]
+    return [*lines, *said]
+
+
+def _before(out: Path, splitting: Splitting) -> dict[str, str]:
+    """Split by id of the index that is there, if its splits were made in the same way."""
+    try:
+        info = json.loads((out / "library.json").read_text(encoding="utf-8"))
+        if (info["seed"], info["split_by"]) != (splitting.seed, splitting.by):
+            return {}
+        table = pq.read_table(out / "index.parquet", columns=["id", "split"])
+    except (OSError, ValueError, KeyError, pa.ArrowException):
+        return {}  # there is none yet, or it is damaged and written anew: only the memory of its splits is lost
+    return dict(zip(table["id"].to_pylist(), table["split"].to_pylist(), strict=True))
+
+
+def _remove_empty(out: Path) -> None:
+    """Remove the folder of a library that came to nothing."""
+    for path in sorted((out / "work").glob("*")):
+        path.unlink()
+    (out / "work").rmdir()
+    out.rmdir()
