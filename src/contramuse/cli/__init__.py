@@ -14,6 +14,8 @@ from contramuse.cli.corpus import corpus
 from contramuse.cli.demo import demo
 from contramuse.cli.embed import embed
 from contramuse.cli.hub import pull, push
+from contramuse.cli.ledger import ledger
+from contramuse.cli.prepare import prepare
 from contramuse.cli.probe import probe
 from contramuse.cli.search import search
 from contramuse.cli.train import train
@@ -46,6 +48,8 @@ def _options(
 app.command()(corpus)
 app.command()(demo)
 app.command()(embed)
+app.command()(ledger)
+app.command()(prepare)
 app.command()(probe)
 app.command()(pull)
 app.command()(push)
