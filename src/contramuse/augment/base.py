@@ -51,7 +51,7 @@ class Augmentation(ABC):
         if len(rows) == 0:
             return x
         place = rows.to(x.device)
-        return x.index_copy(0, place, self._apply(x[place], take(params, rows, x.device)))
+        return x.index_copy(0, place, self._apply(x.index_select(0, place), take(params, rows, x.device)))
 
     @abstractmethod
     def _draw(self, n: int, generator: Generator) -> dict[str, Tensor]:

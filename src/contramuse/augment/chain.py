@@ -87,7 +87,8 @@ class _Waiting:
         rows = active.nonzero().squeeze(1)
         if len(rows) > 0:
             place = rows.to(self.x.device)
-            self.x[place] = augmentation.shift(self.x[place], take(params, rows, self.x.device))
+            changed = augmentation.shift(self.x.index_select(0, place), take(params, rows, self.x.device))
+            self.x.index_copy_(0, place, changed)
 
     def flush(self, rows: Bool[Tensor, " b"]) -> None:
         """Apply what waits for ``rows``. Rows with the same spectral effects share their transforms."""
@@ -100,7 +101,7 @@ class _Waiting:
             spectral = [i for i in range(len(self._effects)) if value >> i & 1]
             for chunk in group.split(size):
                 place = chunk.to(self.x.device)
-                self.x[place] = self._applied(self.x[place], chunk, spectral)
+                self.x.index_copy_(0, place, self._applied(self.x.index_select(0, place), chunk, spectral))
         for active in self._active:
             active &= ~rows
 
@@ -118,7 +119,8 @@ class _Waiting:
             if isinstance(effect, Spectral) or len(mine) == 0:
                 continue
             place = mine.to(device)
-            x[place] = effect._apply(x[place], take(params, rows[mine], device))
+            changed = effect._apply(x.index_select(0, place), take(params, rows[mine], device))
+            x = x.index_copy(0, place, changed)
         return x
 
     def _spectral(self, i: int) -> Spectral:

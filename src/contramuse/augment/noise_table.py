@@ -22,9 +22,17 @@ def table(device: torch.device) -> Float[Tensor, " size"]:
 
 
 def white(place: Int64[Tensor, " b"], samples: int) -> Float[Tensor, "b t"]:
-    """``samples`` samples of unit-variance white noise for each row, from its drawn place on, round and round."""
-    index = place[:, None] + torch.arange(samples, device=place.device)
-    return table(place.device)[index.remainder_(SIZE)]
+    """``samples`` samples of unit-variance white noise for each row, from its drawn place on."""
+    return excerpt(table(place.device), place, samples)
+
+
+def excerpt(noise: Float[Tensor, " size"], place: Int64[Tensor, " b"], samples: int) -> Float[Tensor, "b t"]:
+    """``samples`` samples of a noise of ``SIZE`` samples for each row."""
+    if 2 * samples > SIZE:
+        noise = noise.repeat(-(-2 * samples // SIZE))
+    start = place.remainder(len(noise) - samples)
+    index = start[:, None] + torch.arange(samples, device=place.device)
+    return noise.expand(len(place), -1).gather(1, index)
 
 
 def draw_place(n: int, generator: torch.Generator) -> Int64[Tensor, " n"]:

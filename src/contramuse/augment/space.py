@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 
 from contramuse.augment.base import Echo, Params, Range, Spectral, uniform, whole
 from contramuse.augment.fourier import fall, frequencies
-from contramuse.augment.noise_table import SIZE, draw_place, table
+from contramuse.augment.noise_table import SIZE, draw_place, excerpt, table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +76,8 @@ class Reverb(Spectral):
 
     The three settings are the percentages of SoX's ``reverb``, a Schroeder network of Freeverb's constants; the
     tail takes its times and level from it. With r, h and s the settings as shares of one: a comb of
-    c = 31 (0.1 + 0.9 s) ms, feedback g = 1 - 0.7^(1 - r) 0.02^r and damping d = 0.2 + 0.3 h, it starts after c, decays by 60 dB within
-    3 c / -log10(g) below 2.5 kHz, and above it as with the feedback g (1 - d) / sqrt(1 + d^2).
+    c = 31 (0.1 + 0.9 s) ms, feedback g = 1 - 0.7^(1 - r) 0.02^r and damping d = 0.2 + 0.3 h. It starts after c,
+    decays by 60 dB within 3 c / -log10(g) below 2.5 kHz, and above that as if g were g (1 - d) / sqrt(1 + d^2).
 
     Args:
         p: chance per row.
@@ -128,11 +128,9 @@ class Reverb(Spectral):
         """The tail of each row, without the dry signal."""
         device = params["place"].device
         low, high = _bands(self.sample_rate, device)
-        step = torch.arange(samples, device=device)
-        index = (params["place"][:, None] + step).remainder_(SIZE)
-        time = step / self.sample_rate
-        tail = low[index] * _envelope(time, params["decay_low"])
-        tail.addcmul_(high[index], _envelope(time, params["decay_high"]))
+        time = torch.arange(samples, device=device) / self.sample_rate
+        tail = excerpt(low, params["place"], samples) * _envelope(time, params["decay_low"])
+        tail.addcmul_(excerpt(high, params["place"], samples), _envelope(time, params["decay_high"]))
         tail.masked_fill_(time < params["start"][:, None], 0.0)
         tail[:, -max(1, samples // 10) :] *= torch.linspace(1.0, 0.0, max(1, samples // 10), device=device)
         energy = tail.norm(dim=1).clamp(min=1e-12)

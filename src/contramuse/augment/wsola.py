@@ -72,9 +72,8 @@ def starts(
     onward = (grains.hop * ratio).round().to(torch.int64)
 
     padded = torch.nn.functional.pad(x, (0, width + grains.overlap))
-    energy = torch.nn.functional.pad(padded.square().cumsum(1, dtype=torch.float64), (1, 0))
     n_fft = good_size(width)
-    span, lags = torch.arange(width, device=device), torch.arange(grains.search, device=device)
+    span = torch.arange(width, device=device)
     begin = torch.minimum((lowest[:, 0] + grains.search // 2).clamp(max=0), last)
     found = [begin]
     for k in range(1, count):
@@ -84,7 +83,8 @@ def starts(
         product = torch.fft.rfft(window, n_fft) * torch.fft.rfft(template, n_fft).conj()
         match = torch.fft.irfft(product, n_fft)[:, : grains.search]
         # The least squared difference to the waveform that would have come next.
-        power = (energy.gather(1, low + lags + grains.overlap) - energy.gather(1, low + lags)).to(x.dtype)
+        energy = window.square().cumsum_(1)
+        power = energy[:, grains.overlap - 1 : -1] - torch.nn.functional.pad(energy[:, : grains.search - 1], (1, 0))
         begin = lowest[:, k] + (2 * match - power).argmax(1)
         found.append(begin)
     return torch.stack(found, 1)
