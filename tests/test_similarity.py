@@ -17,7 +17,8 @@ def test_temperature_divides_and_is_learned_when_asked(kind, scale):
     q, k = torch.randn(3, 5), torch.randn(4, 5)
     s = part(q, k)
     assert s.shape == (3, 4)
-    assert torch.allclose(s, part.likeness(q, k) / 0.25, atol=1e-5)
+    left, right = part.vectors(q, k)
+    assert torch.allclose(s, left @ right.T / 0.25, atol=1e-5)
     s.sum().backward() if s.requires_grad else None
     assert (part.log_scale is not None) == (scale == "learned")
     if scale == "learned":

@@ -33,14 +33,17 @@ class Similarity(nn.Module):
         self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature))) if scale == "learned" else None
 
     @abstractmethod
-    def likeness(self, q: Float[Tensor, "q d"], k: Float[Tensor, "k d"]) -> Float[Tensor, "q k"]:
-        """Similarity before the temperature."""
+    def vectors(
+        self, q: Float[Tensor, "q d"], k: Float[Tensor, "k d"]
+    ) -> tuple[Float[Tensor, "q d"], Float[Tensor, "k d"]]:
+        """Vectors whose inner products are the similarity before the temperature."""
 
     def forward(self, q: Float[Tensor, "q d"], k: Float[Tensor, "k d"]) -> Float[Tensor, "q k"]:
-        """S = likeness / temperature."""
+        """S: inner products over the temperature, which divides q d numbers and not q k."""
+        left, right = self.vectors(q, k)
         if self.log_scale is None:
-            return self.likeness(q, k) / self.temperature
-        return self.likeness(q, k) * self.log_scale.exp().clamp(max=LARGEST_SCALE)
+            return (left / self.temperature) @ right.T
+        return (left * self.log_scale.exp().clamp(max=LARGEST_SCALE)) @ right.T
 
 
 class Cosine(Similarity):
@@ -54,9 +57,11 @@ class Cosine(Similarity):
     def __init__(self, *, temperature: float = 0.1, scale: Literal["fixed", "learned"] = "fixed") -> None:
         super().__init__(temperature=temperature, scale=scale)
 
-    def likeness(self, q: Float[Tensor, "q d"], k: Float[Tensor, "k d"]) -> Float[Tensor, "q k"]:
-        """Inner product of the unit vectors."""
-        return functional.normalize(q, dim=-1) @ functional.normalize(k, dim=-1).T
+    def vectors(
+        self, q: Float[Tensor, "q d"], k: Float[Tensor, "k d"]
+    ) -> tuple[Float[Tensor, "q d"], Float[Tensor, "k d"]]:
+        """Both at unit length."""
+        return functional.normalize(q, dim=-1), functional.normalize(k, dim=-1)
 
 
 class Dot(Similarity):
@@ -70,9 +75,11 @@ class Dot(Similarity):
     def __init__(self, *, temperature: float = 1.0, scale: Literal["fixed", "learned"] = "fixed") -> None:
         super().__init__(temperature=temperature, scale=scale)
 
-    def likeness(self, q: Float[Tensor, "q d"], k: Float[Tensor, "k d"]) -> Float[Tensor, "q k"]:
-        """q k^T."""
-        return q @ k.T
+    def vectors(
+        self, q: Float[Tensor, "q d"], k: Float[Tensor, "k d"]
+    ) -> tuple[Float[Tensor, "q d"], Float[Tensor, "k d"]]:
+        """Both as they are."""
+        return q, k
 
 
 class Bilinear(Similarity):
@@ -84,16 +91,16 @@ class Bilinear(Similarity):
         scale: "fixed" or "learned".
     """
 
-    def __init__(
-        self, *, dim_in: int, temperature: float = 1.0, scale: Literal["fixed", "learned"] = "fixed"
-    ) -> None:
+    def __init__(self, *, dim_in: int, temperature: float = 1.0, scale: Literal["fixed", "learned"] = "fixed") -> None:
         super().__init__(temperature=temperature, scale=scale)
         self.weight = nn.Parameter(torch.empty(dim_in, dim_in))
         nn.init.xavier_uniform_(self.weight)
 
-    def likeness(self, q: Float[Tensor, "q d"], k: Float[Tensor, "k d"]) -> Float[Tensor, "q k"]:
-        """q W k^T."""
-        return q @ self.weight @ k.T
+    def vectors(
+        self, q: Float[Tensor, "q d"], k: Float[Tensor, "k d"]
+    ) -> tuple[Float[Tensor, "q d"], Float[Tensor, "k d"]]:
+        """q W, and k as it is."""
+        return q @ self.weight, k
 
 
 SIMILARITIES: dict[str, type[Similarity]] = {"cosine": Cosine, "dot": Dot, "bilinear": Bilinear}

@@ -61,7 +61,12 @@ def loss_of(part: Contrast, z: Tensor, rows: Rows) -> float:
 
 
 @settings(max_examples=25, deadline=None)
-@given(items=st.integers(1, 6), dim=st.integers(2, 8), temperature=st.sampled_from([0.1, 0.5, 1.0]), seed=st.integers(0, 999))
+@given(
+    items=st.integers(1, 6),
+    dim=st.integers(2, 8),
+    temperature=st.sampled_from([0.1, 0.5, 1.0]),
+    seed=st.integers(0, 999),
+)
 def test_nt_xent_equals_the_loop_of_the_paper(items, dim, temperature, seed):
     z = torch.randn(2 * items, dim, generator=torch.Generator().manual_seed(seed))
     rows = Rows.of(track=[i // 2 for i in range(2 * items)])
@@ -223,3 +228,28 @@ def test_contrasts_add_up_with_their_weights():
     two = Contrast(between=["audio"], target=Same(by="artist"), similarity=Cosine(temperature=0.5), weight=2.0)
     expected = 0.25 * loss_of(one, z, rows) + 2.0 * loss_of(two, z, rows)
     assert float(Strategy([one, two]).loss({"audio": z}, {"audio": rows})) == pytest.approx(expected, abs=1e-6)
+
+
+@settings(max_examples=25, deadline=None)
+@given(q=st.integers(1, 9), k=st.integers(1, 9), seed=st.integers(0, 999))
+def test_the_gradient_made_by_hand_is_that_of_log_softmax(q, k, seed):
+    generator = torch.Generator().manual_seed(seed)
+    s = torch.randn(q, k, generator=generator, dtype=torch.float64)
+    t = torch.rand(q, k, generator=generator, dtype=torch.float64) * (torch.rand(q, k, generator=generator) < 0.5)
+    c = torch.rand(q, k, generator=generator) < 0.7
+    mine, plain = s.clone().requires_grad_(), s.clone().requires_grad_()
+    weights = torch.rand(q, generator=generator, dtype=torch.float64)
+    losses, counts = InfoNCE().per_row(mine, t, c)
+    (losses * weights).sum().backward()
+    wanted = t * c
+    assert torch.equal(counts, wanted.sum(1) > 0)
+    for i in range(q):
+        if counts[i]:
+            log_softmax = plain[i][c[i]].log_softmax(0)
+            loss = -(wanted[i][c[i]] / wanted[i].sum() * log_softmax).sum()
+            assert torch.allclose(losses[i].detach(), loss.detach(), atol=1e-10)
+            (loss * weights[i]).backward()
+        else:
+            assert losses[i] == 0
+    expected = torch.zeros_like(s) if plain.grad is None else plain.grad
+    assert torch.allclose(mine.grad, expected, atol=1e-10)
