@@ -115,8 +115,8 @@ def _told(repo: str) -> Iterator[None]:
         return HubError(problem, name="hub", value=repo, fix=fix)
 
     offline = refuse(
-        "cannot be reached, and the model is not in the local cache",
-        "Check the network (and HF_HUB_OFFLINE, HF_ENDPOINT), or give a local model folder.",
+        "the hub cannot be reached, and no such model is in its local cache",
+        "Check the network (and HF_HUB_OFFLINE, HF_ENDPOINT). If a local folder is meant: there is none of this name.",
     )
     try:
         yield
@@ -127,7 +127,10 @@ def _told(repo: str) -> Iterator[None]:
     except RevisionNotFoundError as error:
         raise refuse("has no such revision", "Leave out @revision, or look up the right one.") from error
     except RepositoryNotFoundError as error:
-        raise refuse("does not exist, or is private", "Check the id, or log in with `hf auth login`.") from error
+        raise refuse(
+            "is no local folder, and on the hub it does not exist or is private",
+            "Check the name, or log in with `hf auth login`.",
+        ) from error
     except HFValidationError as error:
         raise refuse(f"is not a hub id ({error})", "Write it as user/name.") from error
     except HfHubHTTPError as error:

@@ -17,6 +17,7 @@ from contramuse import __version__
 from contramuse.checkpoint.windows import Blocks, Pooled, Source, file_source, pooled
 from contramuse.errors import ContramuseError, DecodeError, ModelFileError, UserError
 from contramuse.files import replacing, stable_hash
+from contramuse.views import samples_of
 
 FORMAT = "contramuse model"
 VERSION = 1
@@ -227,17 +228,21 @@ def _read_weights(file: Path) -> tuple[dict[str, Tensor], str]:
 
 
 def _check_state(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], file: Path) -> None:
-    problems = [f"{k} is missing" for k in expected if k not in found]
-    problems += [f"{k} is not known" for k in found if k not in expected]
-    problems += [
+    missing = [f"{k} is missing" for k in expected if k not in found]
+    unknown = [f"{k} is not known" for k in found if k not in expected]
+    other = [
         f"{k} has shape {list(found[k].shape)}, {list(v.shape)} is right"
         for k, v in expected.items()
         if k in found and found[k].shape != v.shape
     ]
-    if problems:
-        more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
+    told = [
+        f"{group[0]} (one of {len(group)})" if len(group) > 1 else group[0]
+        for group in (missing, unknown, other)
+        if group
+    ]
+    if told:
         raise ModelFileError(
-            f"does not hold the weights of the recipe in model.json: {'; '.join(problems[:3])}{more}",
+            f"does not hold the weights of the recipe in model.json: {'; '.join(told)}",
             name="model weights", value=file,
             fix="The file is another model's or another program's: put the two files of one save together.",
         )  # fmt: skip
@@ -305,8 +310,8 @@ class Model:
         """
         return pooled(
             self.represent, sources, batch=batch, keep=keep == "windows",
-            window=max(1, round((self.window if window is None else window) * self.sample_rate)),
-            hop=max(1, round((self.hop if hop is None else hop) * self.sample_rate)),
+            window=samples_of(self.window if window is None else window, sample_rate=self.sample_rate),
+            hop=samples_of(self.hop if hop is None else hop, sample_rate=self.sample_rate),
         )  # fmt: skip
 
     def embed(self, files_or_arrays: Audio | Sequence[Audio], sample_rate: int | None = None) -> NDArray[np.float32]:

@@ -296,7 +296,7 @@ def _override(written: dict[str, Any], override: str) -> None:
         raise RecipeError("has a value that is not YAML", name="override", value=override, fix=str(error)) from error
     place: Any = written
     *path, last = key.split(".")
-    for step, following in zip(path, [*path[1:], last], strict=True):
+    for step, following in zip(path, [*path, last][1:], strict=True):
         below = _item(place, step, override)
         if isinstance(below, str):
             below = {"kind": below}
