@@ -22,7 +22,8 @@ def train(
         Path | None, typer.Option("--data", help="Library that `contramuse prepare` wrote.", show_default=False)
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder of the run [default: runs/<recipe>-<number>].")
+        Path | None,
+        typer.Option("--out", "-o", help="Folder of the run; runs/RECIPE-NUMBER by itself.", show_default=False),
     ] = None,
     minutes: Annotated[
         float | None, typer.Option(help="Train this long, instead of train.steps; the schedule ends then.", min=0.05)
@@ -40,11 +41,8 @@ def train(
     began = time.monotonic()
     if resume is None and recipe is None:
         raise UserError("is missing", name="RECIPE", fix="Give one of `contramuse recipes`, e.g. masked.")
-    if resume is not None and (recipe is not None or overrides or out is not None):
-        raise UserError(
-            "goes on with the recipe and folder that the run has",
-            name="--resume", value=resume, fix="Leave out RECIPE, key=value and -o.",
-        )  # fmt: skip
+    if resume is not None and out is not None:
+        raise UserError("goes on in its own folder", name="--resume", value=resume, fix="Leave out -o.")
     if resume is None and data is None:
         raise UserError("is missing", name="--data", fix="Give the library that `contramuse prepare` wrote.")
     _run(recipe, overrides or [], data, out, minutes, resume, devices, accelerator, began)
@@ -74,6 +72,11 @@ def _run(
     if resume is not None:
         facts = stored_run(resume)
         found, library, run = stored_recipe(resume), Library.open(data or facts["library"]), resume
+        if name is not None and load_recipe(name, overrides).hash != found.hash:
+            raise UserError(
+                f"the run in {resume} was started with another recipe or other settings",
+                name="RECIPE", value=name, fix="Leave it out to go on, or start a new run.",
+            )  # fmt: skip
         minutes = minutes or facts["minutes"]
     else:
         found, library = load_recipe(str(name), overrides), Library.open(Path(str(data)))

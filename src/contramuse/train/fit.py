@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,7 +16,7 @@ from lightning.pytorch import Trainer
 from rich.console import Console
 
 from contramuse.checkpoint.model import save_model
-from contramuse.errors import TrainingError, UserError
+from contramuse.errors import StorageError, TrainingError, UserError
 from contramuse.train.bar import Bar
 from contramuse.train.data import MusicData
 from contramuse.train.journal import build_loggers
@@ -79,7 +80,7 @@ def fit(
         recipe: what to train.
         library: on what.
         run: folder; new or empty, or to be resumed.
-        minutes: budget of time, instead of the recipe's steps; counted anew when resumed.
+        minutes: budget of time over all sessions, instead of the recipe's steps.
         start: "new", or "resume" from last.ckpt.
         devices: processes to train with, one per device; -1: every device, one process on a CPU.
         accelerator: "auto", "cpu", "gpu", ...
@@ -112,20 +113,35 @@ def fit(
         recipe, run, [pace, session], steps=recipe.train.steps if minutes is None else -1, devices=devices,
         accelerator=accelerator, resumed_at=state["global_step"] if state else 0,
     )  # fmt: skip
-    try:
-        trainer.fit(module, datamodule=data, ckpt_path=checkpoint if state else None)
-    except TrainingError as error:
-        whole = f"{error.fix} The checkpoint before it is whole: {checkpoint}."
-        raise TrainingError(error.problem, name=error.name, value=error.value, fix=whole) from error
-    finally:
-        data.close()
-    outcome = Outcome(
-        run, trainer.global_step, pace.elapsed, pace.stopped_by or "", session.losses, dict(session.found)
-    )
-    if trainer.is_global_zero:
-        _save_models(recipe, library, run, module, keeper, outcome)
-        bar.say(f"{outcome.steps} steps in {words(outcome.seconds)}; model: {run / 'model'}")
+    with _told(run, checkpoint):
+        try:
+            trainer.fit(module, datamodule=data, ckpt_path=checkpoint if state else None)
+        finally:
+            data.close()
+        outcome = Outcome(
+            run, trainer.global_step, pace.elapsed, pace.stopped_by or "", session.losses, dict(session.found)
+        )
+        if trainer.is_global_zero:
+            _save_models(recipe, library, run, module)
+            bar.say(f"{outcome.steps:,} steps in {words(outcome.seconds)}; model: {run / 'model'}", style="green")
     return outcome
+
+
+@contextmanager
+def _told(run: Path, checkpoint: Path) -> Iterator[None]:
+    """Failures of a run say what is left of it."""
+    left = f"The checkpoint before it is whole: {checkpoint}."
+    try:
+        yield
+    except TrainingError as error:
+        raise TrainingError(error.problem, name=error.name, value=error.value, fix=f"{error.fix} {left}") from error
+    except OSError as error:  # a logger's: our own files raise StorageError
+        raise StorageError(
+            f"cannot be written ({error.strerror or error})",
+            name="run",
+            value=error.filename or run,
+            fix=f"Free some space, then `contramuse train --resume {run}`. {left}",
+        ) from error
 
 
 def _trainer(
@@ -182,23 +198,22 @@ def _introduce(bar: Bar, recipe: Recipe, library: Library, data: MusicData) -> N
         bar.say("fewer than 2 tracks in the validation split: nothing is watched, the best is the last", style="yellow")
 
 
-def _save_models(
-    recipe: Recipe, library: Library, run: Path, module: Contrastive, keeper: Keeper, outcome: Outcome
-) -> None:
+def _save_models(recipe: Recipe, library: Library, run: Path, module: Contrastive) -> None:
+    """``model-last`` from last.ckpt, and ``model`` from best.ckpt, or from the last where nothing was watched."""
     facts = {
         "recipe_hash": recipe.hash,
         "code_version": code_version(),
         "library_fingerprint": library.fingerprint,
-        "steps": outcome.steps,
-        "seconds": round(outcome.seconds, 1),
-        **{name: round(value, 6) for name, value in outcome.found.items()},
     }
-    wanted: dict[str, Any] = {
-        "tower": recipe.embed.tower, "recipe": recipe.resolved(), "sample_rate": library.sample_rate
-    }  # fmt: skip
-    save_model(run / "model-last", towers=module.towers, extra=facts, **wanted)
-    best = keeper.folder / "best.ckpt"
-    if best.exists():
-        module.load_state_dict(read_checkpoint(best)["state_dict"])
-        facts = {**facts, "steps": keeper.best_step, "valid_loss": keeper.best}
-    save_model(run / "model", towers=module.towers, extra=facts, **wanted)
+    checkpoints = run / "checkpoints"
+    best = checkpoints / "best.ckpt"
+    for source, folder in (
+        (checkpoints / "last.ckpt", "model-last"),
+        (best if best.exists() else checkpoints / "last.ckpt", "model"),
+    ):
+        state = read_checkpoint(source)
+        module.load_state_dict(state["state_dict"])
+        save_model(
+            run / folder, towers=module.towers, tower=recipe.embed.tower, recipe=recipe.resolved(),
+            sample_rate=library.sample_rate, extra={**facts, **state["numbers"]},
+        )  # fmt: skip

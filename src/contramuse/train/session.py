@@ -88,6 +88,10 @@ class Session(Callback):
         """Take the bar away."""
         self._bar.stop()
 
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """The numbers of now, for the model that is made of this checkpoint."""
+        checkpoint["numbers"] = {"steps": trainer.global_step, "seconds": self._pace.elapsed, **self.found}
+
     def state_dict(self) -> dict[str, Any]:
         """The best so far."""
         return {"keeper": self._keeper.state_dict()}
