@@ -16,7 +16,7 @@ def test_a_file_is_replaced_whole_and_nothing_is_left_beside_it(tmp_path):
 
 def test_an_error_while_writing_keeps_the_old_content(tmp_path):
     write_json(tmp_path / "x.json", {"n": 1})
-    with pytest.raises(ZeroDivisionError), replacing(tmp_path / "x.json") as temporary:
+    with pytest.raises(ZeroDivisionError), replacing(tmp_path / "x.json") as temporary:  # noqa: PT012
         temporary.write_text("half")
         raise ZeroDivisionError
     assert '"n": 1' in (tmp_path / "x.json").read_text()

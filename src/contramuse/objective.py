@@ -13,7 +13,6 @@ from torch import Tensor
 from contramuse.rows import Rows
 from contramuse.targets import same_id
 
-
 CACHED_NUMBERS = 131_072
 """Entries of S that are worked on at a time on a CPU: half a megabyte of float32."""
 
