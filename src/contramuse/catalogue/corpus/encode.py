@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from contramuse.catalogue.corpus.soundfont import Floats
-from contramuse.files import replacing
+from contramuse.errors import StorageError
 
 # Suffix -> share of the corpus.
 FORMATS = {"mp3": 0.45, "flac": 0.20, "ogg": 0.20, "m4a": 0.15}
@@ -29,15 +29,27 @@ def write_track(path: Path, stereo: Floats, *, sample_rate: int, tags: dict[str,
     else:
         data = _encode_soundfile(stereo.T, sample_rate, suffix)
     data = _tagged(data, suffix, tags)
-    with replacing(path) as temporary:
-        temporary.write_bytes(data)
+    _write(path, data)
 
 
 def write_stem(path: Path, mono: Floats, *, sample_rate: int) -> None:
     """Write a stem as 16-bit flac, which keeps every sample."""
     data = _encode_soundfile(mono, sample_rate, "flac")
-    with replacing(path) as temporary:
-        temporary.write_bytes(data)
+    _write(path, data)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file without waiting for the disk: an interrupted corpus is written again, it does not go on."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    except OSError as error:
+        raise StorageError(
+            f"cannot be written ({error.strerror or error})",
+            name="file",
+            value=path,
+            fix="Free some space or choose another output folder, and run the command again.",
+        ) from error
 
 
 def _encode_soundfile(wave: Floats, sample_rate: int, suffix: str) -> bytes:

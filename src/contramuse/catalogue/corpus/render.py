@@ -14,7 +14,7 @@ import numpy as np
 
 from contramuse.catalogue.corpus.compose import Note, Part
 from contramuse.catalogue.corpus.instruments import CHOKES, INSTRUMENTS, KITS
-from contramuse.catalogue.corpus.soundfont import Floats, SoundFont
+from contramuse.catalogue.corpus.soundfont import Floats, SoundFont, low_pass
 from contramuse.errors import MissingDependencyError
 
 # Velocities at which an instrument changes its colour, and the low-pass cut-off of each: a floor and a multiple of the pitch.
@@ -146,11 +146,8 @@ def _released(tone: Floats, held: float, release: float, sample_rate: int) -> Fl
 
 def _soften(tone: Floats, key: int, velocity: int, sample_rate: int) -> Floats:
     """Darken a tone that is played softly: a first-order low-pass above a multiple of its pitch."""
-    from scipy.signal import lfilter
-
     floor, multiple = next((floor, multiple) for top, floor, multiple in _LAYERS if velocity < top)
     cutoff = max(floor, multiple * 440 * 2 ** ((key - 69) / 12))
     if cutoff >= 0.4 * sample_rate:
         return tone
-    pole = float(np.exp(-2 * np.pi * cutoff / sample_rate))
-    return np.asarray(lfilter([1 - pole], [1, -pole], tone), np.float32)
+    return low_pass(tone, cutoff, order=1, sample_rate=sample_rate)

@@ -231,7 +231,7 @@ class SoundFont:
         result = np.zeros(length, np.float32)
         result[: len(out)] = out
         if region.cutoff < 0.4 * sample_rate:
-            result = _low_pass(result, region.cutoff, sample_rate)
+            result = low_pass(result, region.cutoff, order=2, sample_rate=sample_rate)
         return result * _envelope(region, length, sample_rate)
 
 
@@ -241,16 +241,29 @@ def _meet(first: int, second: int) -> tuple[int, int] | None:
     return (low, high) if low <= high else None
 
 
-def _low_pass(x: Floats, cutoff: float, sample_rate: int) -> Floats:
-    from scipy.signal import butter, lfilter
+def low_pass(x: Floats, cutoff: float, *, order: int, sample_rate: int) -> Floats:
+    """A Butterworth low-pass of order 1 or 2, by its analogue frequency response.
 
-    numerator, denominator = butter(2, cutoff / (sample_rate / 2))
-    return np.asarray(lfilter(numerator, denominator, x), np.float32)
+    Args:
+        x: float32 [t]; cutoff: Hz, where the level is 3 dB down.
+
+    Returns:
+        float32 [t].
+    """
+    from scipy.fft import irfft, next_fast_len, rfft
+
+    # Padded by more than the filter rings, or the end would come round to the beginning.
+    size = next_fast_len(len(x) + int(6 * sample_rate / cutoff) + 64, real=True)
+    w = (1j / cutoff * np.fft.rfftfreq(size, 1 / sample_rate)).astype(np.complex64)
+    response = 1 + w if order == 1 else 1 + np.float32(2**0.5) * w + w * w
+    return np.asarray(irfft(rfft(x, size) / response, size)[: len(x)], np.float32)
 
 
 def _envelope(region: Region, length: int, sample_rate: int) -> Floats:
     """Attack (linear), hold, then a decay of 100 dB per ``decay`` seconds down to the sustain level."""
     t = np.arange(length, dtype=np.float32) / sample_rate
     falling = np.clip(t - region.attack - region.hold, 0, None)
-    level = np.maximum(10 ** (-5 * falling / region.decay), region.sustain)
-    return np.asarray(region.gain * np.minimum(t / region.attack, 1) * level, np.float32)
+    level = np.maximum(np.exp(falling * np.float32(-11.513 / region.decay)), np.float32(region.sustain))
+    attack = round(region.attack * sample_rate)
+    level[:attack] *= t[:attack] / np.float32(region.attack)
+    return np.asarray(level * np.float32(region.gain), np.float32)
