@@ -96,7 +96,12 @@ def test_all_mistakes_are_told_at_once():
 
 @pytest.mark.parametrize(
     ("written", "problem"),
-    [("a: [1, 2", "is not YAML"), ("- a\n- b\n", "is not a mapping"), ("about: only\n", "is missing"), ("", "is not a mapping")],
+    [
+        ("a: [1, 2", "is not YAML"),
+        ("- a\n- b\n", "is not a mapping"),
+        ("about: only\n", "is missing"),
+        ("", "is not a mapping"),
+    ],
 )
 def test_a_file_that_is_no_recipe_is_refused(tmp_path, written, problem):
     path = tmp_path / "mine.yaml"

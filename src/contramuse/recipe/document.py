@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -242,9 +243,12 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
         RecipeError: no such recipe, not YAML, or mistakes in it.
     """
     written = _read(name_or_path)
+    recipe = Recipe(Path(name_or_path).stem, written)
+    if not overrides:
+        return recipe
     for override in overrides:
-        _override(written, override)
-    return Recipe(Path(name_or_path).stem, written)
+        _override(written, override, recipe.resolved())
+    return Recipe(recipe.name, written)
 
 
 def recipe_folder() -> Path:
@@ -285,8 +289,11 @@ def _read(name_or_path: str) -> dict[str, Any]:
     return written
 
 
-def _override(written: dict[str, Any], override: str) -> None:
-    """Set one ``a.b.0.c=value`` in place; a bare kind on the way becomes a mapping."""
+def _override(written: dict[str, Any], override: str, resolved: Any) -> None:
+    """Set one ``a.b.0.c=value`` in place.
+
+    On the way a bare kind becomes a mapping, and a part that is not written is taken from the ``resolved`` recipe.
+    """
     key, equals, text = override.partition("=")
     if not equals or not key:
         raise RecipeError("is not key=value", name="override", value=override, fix="Write e.g. train.batch=64.")
@@ -298,10 +305,11 @@ def _override(written: dict[str, Any], override: str) -> None:
     *path, last = key.split(".")
     for step, following in zip(path, [*path, last][1:], strict=True):
         below = _item(place, step, override)
+        resolved = resolved.get(step) if isinstance(resolved, dict) else None
         if isinstance(below, str):
             below = {"kind": below}
         elif below is None:
-            below = {}
+            below = copy.deepcopy(resolved) or {}
         if isinstance(below, dict) and isinstance(below.get("kind"), str) and following.isdigit():
             below = [below]
         _put(place, step, below, override)
