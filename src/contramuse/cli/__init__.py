@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from contramuse import __version__
-from contramuse.cli import recipes
+from contramuse.cli import import_, recipes
 from contramuse.cli.corpus import corpus
 from contramuse.cli.demo import demo
 from contramuse.cli.embed import embed
@@ -48,6 +48,7 @@ def _options(
 app.command()(corpus)
 app.command()(demo)
 app.command()(embed)
+app.add_typer(import_.app, name="import")
 app.command()(ledger)
 app.command()(prepare)
 app.command()(probe)
