@@ -1,8 +1,8 @@
 """Whole files to mono 16-bit samples at one rate. The only place that knows codecs.
 
-The decoders of ``decoders.READERS`` are tried in turn. The first that reads the file to its end without an error, and as
-long as the file's header says, is believed; otherwise the next one is asked too and the best of them is kept, with what is
-missing counted. Resampling is soxr's HQ; samples beyond full scale are clipped, never wrapped.
+The decoders of ``decoders.READERS`` are tried in turn. The first that reads the file to its end without an error, and
+as long as the file promises, is believed; otherwise the next one is asked too and the best of them is kept, with what
+is missing counted. Resampling is soxr's HQ; samples beyond full scale are clipped, never wrapped.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def decode(
     Args:
         path: the file; bytes for names that are not text.
         sample_rate: of the result, in Hz.
-        max_seconds: what lies beyond is left out, and the note says so. Memory is bounded by it, whatever a header claims.
+        max_seconds: what lies beyond is left out, and the note says so; it bounds memory, whatever a header claims.
         min_seconds: a shorter file has the verdict "too short".
 
     Raises:
@@ -161,7 +161,8 @@ def peak(samples: NDArray[np.int16]) -> int:
 
 def to_int16(x: NDArray[np.float32]) -> NDArray[np.int16]:
     """Round float samples [t] in [-1, 1) to int16; what is beyond full scale is clipped."""
-    return np.clip(np.rint(x * 32768.0), -32768, 32767).astype(np.int16)
+    rounded: NDArray[np.float32] = np.clip(np.rint(x * np.float32(32768.0)), -32768, 32767)
+    return rounded.astype(np.int16)
 
 
 def _best(path: bytes, rate: int, max_seconds: float, keep_seconds: float) -> tuple[_Attempt, Claim]:
@@ -174,7 +175,7 @@ def _best(path: bytes, rate: int, max_seconds: float, keep_seconds: float) -> tu
             break
         attempt = _attempt(reader, path, rate, max_seconds, keep_seconds)
         attempt.compare(claim, rate)
-        if attempt.count and not attempt.trouble and not claim.doubtful(attempt.count / rate):
+        if attempt.count and not attempt.trouble:
             return attempt, claim
         if not attempt.count:
             reasons.append(attempt.refused or join("yields no audio", *attempt.facts.notes))
@@ -214,7 +215,7 @@ def _attempt(reader: Reader, path: bytes, rate: int, max_seconds: float, keep_se
                 whole, attempt.cut = whole[: int(most) - attempt.count], True
             attempt.count += len(whole)
             if attempt.pcm is not None:
-                attempt.pcm += memoryview(whole)
+                attempt.pcm += whole.tobytes()
             if attempt.count > kept:
                 attempt.pcm = None
             if attempt.cut:
@@ -264,8 +265,7 @@ def _again(best: _Attempt, path: bytes, rate: int) -> Iterator[NDArray[np.int16]
 def _note(best: _Attempt, claim: Claim, rate: int, max_seconds: float) -> tuple[str, float]:
     """What was wrong with the file, in words, and the seconds of audio it cost."""
     damaged = best.facts.damaged_seconds + best.missing_seconds
-    if not damaged:
-        damaged = claim.damaged_seconds
+    damaged = max(damaged, claim.damaged_seconds)
     missing = f"{best.missing_seconds:.2f} s of what the header promises are missing" if best.missing_seconds else ""
     cut = f"only the first {max_seconds:g} s are kept" if best.cut else ""
     share = best.clipped / best.count

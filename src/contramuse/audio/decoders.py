@@ -1,8 +1,8 @@
 """The decoders that are tried in turn. Each yields blocks of mono float32 and says what it met on the way.
 
-Every channel is decoded and the mean of all channels taken here: a decoder's own downmix differs from library to library
-(ffmpeg's is 3 dB louder for float samples). The libraries are imported where they are used, so that a machine that only
-trains needs none of them.
+Every channel is decoded and the mean of all channels taken here: a decoder's own downmix differs from library to
+library (ffmpeg's is 3 dB louder for float samples). The libraries are imported where they are used, so that a machine
+that only trains needs none of them.
 """
 
 from __future__ import annotations
@@ -20,10 +20,16 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from contramuse.audio.claims import span
+
 BLOCK_FRAMES = 1 << 16
 LOWEST_RATE, HIGHEST_RATE = 2_000, 1_000_000
 MOST_FRAMES = 1 << 40
 """A header that claims more frames than this (a year at 44.1 kHz) claims nothing."""
+
+NO_NUMBERS = "samples that are no numbers"
+LOUDEST = 1000.0
+"""Float samples beyond this (60 dB over full scale) are no audio."""
 
 FORMATS = (
     "aac,ac3,aiff,amr,ape,asf,au,caf,dsf,eac3,flac,matroska,webm,mov,mp4,m4a,mp3,mpc,mpc8,mpegts,ogg,oma,rm,"
@@ -70,7 +76,7 @@ class Facts:
 
 
 def mono(block: NDArray[Any], facts: Facts, rate: int, *, axis: int) -> NDArray[np.float32]:
-    """Mean of all channels; samples that are no numbers become 0 and count as damaged.
+    """Mean of all channels; samples that are no numbers, or absurd ones, become 0 and count as damaged.
 
     Args:
         block: float samples, two axes.
@@ -79,18 +85,16 @@ def mono(block: NDArray[Any], facts: Facts, rate: int, *, axis: int) -> NDArray[
         axis: the axis of the channels.
     """
     channels = block.shape[axis]
-    if channels == 1:
-        mixed = block.reshape(-1).astype(np.float32)
-    else:
-        mixed = block.take(0, axis=axis).astype(np.float32)
+    mixed: NDArray[np.float32] = block.take(0, axis=axis).astype(np.float32)
+    with np.errstate(invalid="ignore", over="ignore"):
         for channel in range(1, channels):
             mixed += block.take(channel, axis=axis)
         mixed *= np.float32(1.0 / channels)
-    finite = np.isfinite(mixed)
+        finite = np.abs(mixed) < LOUDEST
     if not finite.all():
         facts.damaged_seconds += float(len(mixed) - finite.sum()) / rate
-        if "samples that are no numbers" not in facts.notes:
-            facts.notes.append("samples that are no numbers")
+        if NO_NUMBERS not in facts.notes:
+            facts.notes.append(NO_NUMBERS)
         mixed[~finite] = 0.0
     return mixed
 
@@ -126,7 +130,8 @@ def read_soundfile(path: bytes, facts: Facts) -> Iterator[Block]:
 def read_av(path: bytes, facts: Facts) -> Iterator[Block]:
     """Blocks by PyAV (the ffmpeg libraries); packets that do not decode are counted and passed over.
 
-    The file is given as an open object, so that a name with a colon is never taken for a protocol.
+    The file is given as an open object, so that a name with a colon is never taken for a protocol, and without the tags
+    before and after its content, which some demuxers take for audio.
 
     Raises:
         RefusedError: the container cannot be opened or holds no audio.
@@ -136,7 +141,9 @@ def read_av(path: bytes, facts: Facts) -> Iterator[Block]:
     facts.decoder = f"PyAV {av.__version__}/ffmpeg {av.ffmpeg_version_info}"
     with open(path, "rb") as source:
         try:
-            container = av.open(source, mode="r", options={"format_whitelist": FORMATS}, metadata_errors="ignore")
+            container = av.open(
+                _Content(source, path), mode="r", options={"format_whitelist": FORMATS}, metadata_errors="ignore"
+            )
         except (av.FFmpegError, ValueError) as error:
             raise RefusedError(f"PyAV: {_reason(error, path)}") from error
         with container:
@@ -148,10 +155,30 @@ def read_av(path: bytes, facts: Facts) -> Iterator[Block]:
             yield from _av_frames(container, stream, facts)
 
 
+class _Content:
+    """A file's content without its ID3 and APE tags, with a name that keeps only the extension."""
+
+    def __init__(self, file: IO[bytes], path: bytes) -> None:
+        self._file = file
+        self._begin, self._end = span(file)
+        self.name = "file" + os.path.splitext(path)[1].decode("ascii", "replace")
+        file.seek(self._begin)
+
+    def read(self, size: int) -> bytes:
+        return self._file.read(max(0, min(size, self._end - self._file.tell())))
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: self._begin, os.SEEK_CUR: self._file.tell(), os.SEEK_END: self._end}[whence]
+        return self._file.seek(max(self._begin, base + offset)) - self._begin
+
+    def tell(self) -> int:
+        return self._file.tell() - self._begin
+
+
 def _av_frames(container: Any, stream: Any, facts: Facts) -> Iterator[Block]:
     import av
 
-    lost, reason = 0, ""
+    lost, reason, seconds = 0, "", 0.0
     packets = container.demux(stream)
     while True:
         try:
@@ -159,7 +186,8 @@ def _av_frames(container: Any, stream: Any, facts: Facts) -> Iterator[Block]:
         except StopIteration:
             break
         except av.FFmpegError as error:
-            facts.notes.append(f"the container breaks off ({_reason(error)})")
+            if facts.claimed_seconds is None or seconds < facts.claimed_seconds - 0.1:
+                facts.notes.append(f"the container breaks off ({_reason(error)})")
             break
         try:
             frames = packet.decode()
@@ -170,6 +198,7 @@ def _av_frames(container: Any, stream: Any, facts: Facts) -> Iterator[Block]:
         for frame in frames:
             rate, block = frame.sample_rate, _av_array(frame)
             facts.begin(rate, block.shape[0])
+            seconds += frame.samples / rate
             if frame.is_corrupt:
                 facts.damaged_seconds += frame.samples / rate
             yield rate, mono(block, facts, rate, axis=0)
@@ -179,14 +208,14 @@ def _av_frames(container: Any, stream: Any, facts: Facts) -> Iterator[Block]:
 
 def _av_array(frame: Any) -> NDArray[np.float32]:
     """Samples float32 [c t] of an audio frame, planar or packed, of any sample type."""
-    array = frame.to_ndarray()
+    array: NDArray[Any] = frame.to_ndarray()
     if not frame.format.is_planar:
         array = array.reshape(-1, len(frame.layout.channels)).T
     if array.dtype == np.uint8:
         return (array.astype(np.float32) - 128.0) / 128.0
     if array.dtype.kind == "i":
         return (array * (1.0 / -float(np.iinfo(array.dtype).min))).astype(np.float32)
-    return array.astype(np.float32, copy=False)  # type: ignore[no-any-return]
+    return array.astype(np.float32, copy=False)
 
 
 def read_ffmpeg(path: bytes, facts: Facts) -> Iterator[Block]:
@@ -201,7 +230,18 @@ def read_ffmpeg(path: bytes, facts: Facts) -> Iterator[Block]:
     facts.decoder = "ffmpeg command"
     options = ["-nostdin", "-v", "error", "-format_whitelist", FORMATS, "-protocol_whitelist", "file,pipe"]
     source = [b"-i", b"file:" + os.path.abspath(path)]
-    arguments = [command, *options, *source, "-map", "0:a:0", "-c:a", "pcm_f32le", "-f", "wav", "pipe:1"]
+    arguments: list[str | bytes] = [
+        command,
+        *options,
+        *source,
+        "-map",
+        "0:a:0",
+        "-c:a",
+        "pcm_f32le",
+        "-f",
+        "wav",
+        "pipe:1",
+    ]
     with tempfile.TemporaryFile() as said:
         with subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said) as process:
             assert process.stdout is not None

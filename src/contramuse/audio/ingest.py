@@ -1,8 +1,8 @@
 """Worker processes that run one job per file, each bounded in time and memory.
 
-A job that hangs is killed, one that crashes its process takes nothing else with it; either way the task comes back with the
-reason and a fresh process takes the next one. Processes are spawned, never forked (a fork copies the locks of OpenMP's and
-other threads, and hangs).
+A job that hangs is killed, one that crashes its process takes nothing else with it; either way the task comes back with
+the reason and a fresh process takes the next one. Processes are spawned, never forked (a fork copies the locks of
+OpenMP's and other threads, and hangs).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -83,7 +83,7 @@ class _Worker:
 
 def run(
     tasks: Iterator[Task], job: Job, *, workers: int | None = None, memory_bytes: int = MEMORY_BYTES
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     """Run ``job`` for every task in worker processes; outcomes come in the order in which they end.
 
     Args:

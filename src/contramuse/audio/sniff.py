@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 
+from contramuse.audio.mpeg import mpeg_header
+
 HEAD_BYTES = 4096
 
 EXTENSIONS = frozenset(
-    b"wav wave bwf rf64 w64 aif aiff aifc flac ogg oga opus spx mp3 mp2 mp1 mpga m4a m4b mp4 aac adts alac wma asf ape mpc "
-    b"mp+ mpp wv tta tak shn caf au snd voc ac3 eac3 amr dsf mka weba".split()
+    b"wav wave bwf rf64 w64 aif aiff aifc flac ogg oga opus spx mp3 mp2 mp1 mpga m4a m4b mp4 aac adts alac wma asf ape "
+    b"mpc mp+ mpp wv tta tak shn caf au snd voc ac3 eac3 amr dsf mka weba".split()
 )
 
 _CONTAINERS: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
@@ -68,7 +70,7 @@ def audio_format(head: bytes) -> str:
         if head[1] & 0xF6 == 0xF0:
             length = (head[3] & 3) << 11 | head[4] << 3 | (head[5] >> 5 if len(head) > 5 else 0)
             return "aac" if length > 7 and head[length : length + 2] == head[:2] else ""
-        length = mpeg_frame_bytes(head[:4])
+        length = mpeg_header(head[:4])[0]
         return "mp3" if length and head[length : length + 2] == head[:2] else ""
     return ""
 
@@ -80,39 +82,3 @@ def other_format(head: bytes) -> str:
     if not head.strip(b"\x00"):
         return "all zeros at its start"
     return next((name for magic, name in _OTHERS if head.startswith(magic)), "")
-
-
-_RATES = (44100, 48000, 32000)
-_KBPS = {
-    (1, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
-    (1, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
-    (1, 3): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
-    (2, 1): (32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
-    (2, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
-}
-_KBPS[2, 3] = _KBPS[2, 2]
-
-
-def mpeg_header(header: bytes) -> tuple[int, int, int]:
-    """Bytes, samples and sample rate of the MPEG audio frame with this 4-byte header; zeros when it is none.
-
-    ISO/IEC 11172-3 and 13818-3; free-format frames (no bit rate) count as none.
-    """
-    if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE0 != 0xE0:
-        return 0, 0, 0
-    version, layer = header[1] >> 3 & 3, 4 - (header[1] >> 1 & 3)
-    rate_index, speed = header[2] >> 2 & 3, header[2] >> 4
-    if version == 1 or layer == 4 or rate_index == 3 or speed in (0, 15):
-        return 0, 0, 0
-    rate = _RATES[rate_index] >> {3: 0, 2: 1, 0: 2}[version]
-    bits = 1000 * _KBPS[1 if version == 3 else 2, layer][speed - 1]
-    padding = header[2] >> 1 & 1
-    if layer == 1:
-        return (12 * bits // rate + padding) * 4, 384, rate
-    samples = 576 if layer == 3 and version != 3 else 1152
-    return samples // 8 * bits // rate + padding, samples, rate
-
-
-def mpeg_frame_bytes(header: bytes) -> int:
-    """Length in bytes of the MPEG audio frame with this header, 0 when it is none."""
-    return mpeg_header(header)[0]

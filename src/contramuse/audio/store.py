@@ -156,7 +156,7 @@ class ShardWriter:
         path = shard_path(self.root, self.shard)
         with _told(path):
             if self._file is None:
-                self._file = open(path, "ab", buffering=0)
+                self._file = open(path, "ab", buffering=0)  # noqa: SIM115 - open until the shard is full
             view = memoryview(data)
             while len(view):
                 view = view[self._file.write(view) :]

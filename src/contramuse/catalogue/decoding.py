@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -91,7 +92,7 @@ def decode_file(task: FileTask) -> tuple[dict[str, Any], bytes | memoryview]:
     except DecodeError as error:
         other = other_format(read_head(path))
         return facts | _failed(f"is {other}" if other else error.problem), b""
-    data = memoryview(decoded.samples.astype("<i2", copy=False)).cast("B") if len(decoded.samples) else b""
+    data = memoryview(decoded.samples.astype("<i2", copy=False).view(np.uint8).data)
     names = ("verdict", "note", "decoder", "seconds", "damaged_seconds", "source_rate", "channels")
     facts |= {name: getattr(decoded, name) for name in names}
     facts["audio"] = hashlib.blake2b(data, digest_size=16).hexdigest()

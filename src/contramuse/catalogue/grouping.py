@@ -79,20 +79,17 @@ def split_tracks(plan: Plan, splitting: Splitting, *, before: Mapping[str, str])
 
 def _keys(plan: Plan, artists: Sequence[tuple[str, ...]], by: str) -> tuple[list[tuple[str, ...]], str]:
     """For each track what ties it to others (its own path if nothing does), and that in words."""
-    own = [(f"file {kept.path!r}",) for kept in plan.kept]
+    own: list[tuple[str, ...]] = [(f"file {kept.path!r}",) for kept in plan.kept]
     folders = [os.path.dirname(kept.path) for kept in plan.kept]
-    by_folder = [(f"folder {folder!r}",) for folder in folders]
-    albums = [
-        (f"album {folder!r} {_folded(k.album)}",) if k.album else ()
-        for folder, k in zip(folders, plan.kept, strict=True)
-    ]
+    by_folder: list[tuple[str, ...]] = [(f"folder {folder!r}",) for folder in folders]
+    albums = [(f"album {_folded(kept.album)}",) if kept.album else () for kept in plan.kept]
     if by == "track" and "track" not in plan.labels.groups:
         return own, "track"
     if by in plan.labels.groups and by != "artist":
         column = plan.labels.groups[by]
         named = [tuple(f"{by} {_folded(name)}" for name in column[k.row]) if k.row >= 0 else () for k in plan.kept]
     elif by in ("artist", "album", "folder"):
-        named = {"artist": list(artists), "album": list(albums), "folder": list(by_folder)}[by]
+        named = list(artists if by == "artist" else albums if by == "album" else by_folder)
     elif by == "auto":
         several = len(set(folders)) >= FEWEST_FOLDERS
         rest = by_folder if several else own

@@ -1,6 +1,7 @@
 """From the journal to index.parquet and ledger.parquet: which files are tracks, their labels, groups, splits and stems.
 
-Two passes over the journal in order of path: the first decides (and keeps a few short values per track), the second writes.
+Two passes over the journal in order of path: the first decides (and keeps a few short values per track), the second
+writes.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from contramuse.catalogue.decoding import KEPT
 from contramuse.catalogue.journal import Journal
 from contramuse.catalogue.labels import Joined, Labels, join_rows
 from contramuse.catalogue.stems import StemTable, stem_of
-from contramuse.catalogue.track import LabelField
+from contramuse.catalogue.track import Kind, LabelField
 from contramuse.files import replacing
 
 BATCH = 4096
@@ -102,7 +103,7 @@ def make_plan(journal: Journal, labels: Labels, *, folder: Path, beside: Path) -
         plan.damaged_seconds += file["damaged_seconds"]
     plan.fields = labels.fields(kept.row for kept in plan.kept)
     if len(genres) > 1 and "genre" not in plan.fields:
-        kind = "multilabel" if several else "multiclass"
+        kind: Kind = "multilabel" if several else "multiclass"
         plan.fields["genre"] = LabelField("genre", kind, tuple(sorted(genres)), "file tags")
     if len(years) > 1 and "year" not in plan.fields:
         plan.fields["year"] = LabelField("year", "numeric", (), "file tags")
@@ -205,11 +206,13 @@ def _label(plan: Plan, spec: LabelField, row: int, tags: Mapping[str, Any]) -> A
 
 
 LEDGER = pa.schema(
-    [("path", pa.string()), ("path_bytes", pa.binary()), ("role", pa.string()), ("verdict", pa.string())]
-    + [("note", pa.string()), ("decoder", pa.string()), ("seconds", pa.float64()), ("damaged_seconds", pa.float64())]
-    + [("source_rate", pa.int32()), ("channels", pa.int32()), ("size", pa.int64()), ("id", pa.string())]
-    + [("duplicate_of", pa.string()), ("labelled", pa.bool_())]
-)
+    [
+        ("path", pa.string()), ("path_bytes", pa.binary()), ("role", pa.string()), ("verdict", pa.string()),
+        ("note", pa.string()), ("decoder", pa.string()), ("seconds", pa.float64()), ("damaged_seconds", pa.float64()),
+        ("source_rate", pa.int32()), ("channels", pa.int32()), ("size", pa.int64()), ("id", pa.string()),
+        ("duplicate_of", pa.string()), ("labelled", pa.bool_()),
+    ]
+)  # fmt: skip
 
 
 def write_ledger(path: Path, journal: Journal, plan: Plan) -> None:

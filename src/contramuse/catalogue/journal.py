@@ -1,8 +1,8 @@
 """The journal of a library in the making: an SQLite file with a row per file, so that nothing is decoded twice.
 
-Memory does not grow with the number of files: the scan writes to the journal in batches, and every later step reads it in
-order of path. What the journal says is on the disk is on the disk: shards are flushed before each commit, and what lies
-beyond the journal in a shard was written by an interrupted run and is cut off.
+Memory does not grow with the number of files: the scan writes to the journal in batches, and every later step reads it
+in order of path. What the journal says is on the disk is on the disk: shards are flushed before each commit, and what
+lies beyond the journal in a shard was written by an interrupted run and is cut off.
 """
 
 from __future__ import annotations

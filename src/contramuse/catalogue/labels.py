@@ -15,7 +15,8 @@ from contramuse.catalogue.track import KEYS, KINDS, Kind, LabelField
 from contramuse.errors import UserError
 
 JOIN_COLUMNS = (
-    "path", "file", "filename", "file_name", "filepath", "file_path", "mp3_path", "audio_path", "audio", "location", "track_path",
+    "path", "file", "filename", "file_name", "filepath", "file_path", "mp3_path", "audio_path", "audio", "location",
+    "track_path",
 )  # fmt: skip
 FACTS = ("title", "artist", "album", "year")
 GROUPS = ("artist", "album", "playlists")
@@ -80,7 +81,7 @@ def read_labels(
     Args:
         file: .csv, .tsv, .parquet or .jsonl.
         separator: between the labels of one cell; None: ";" or "|" where they occur.
-        groups: columns that are groups ("which belong together") rather than labels, beside artist, album and playlists.
+        groups: columns that are groups (what belongs together), not labels, beside artist, album and playlists.
         kinds: kinds of columns whose content would be understood otherwise; "text" leaves a column out.
         join: the column that names the files; None: the first of the usual names.
 
@@ -112,7 +113,12 @@ def _columns(table: Mapping[str, Any]) -> str:
 
 
 def _understand(
-    out: Labels, name: str, column: list[Any], separator: str | None, groups: Sequence[str], wanted: Mapping[str, str]
+    out: Labels,
+    name: str,
+    column: list[Any],
+    separator: str | None,
+    groups: Sequence[str],
+    wanted: Mapping[str, str],
 ) -> None:
     """Enter one column as a split, a group, a fact or labels."""
     low = name.lower()
@@ -144,8 +150,8 @@ def typed(
 ) -> tuple[Kind | None, list[Any], str]:
     """Kind and values of a column, by its content.
 
-    In this order: lists, or cells with a separator, are multilabel; musical keys ("C minor", "F#m") are key; numbers are
-    numeric; few distinct texts are multiclass; mostly distinct ones are text, which is no label.
+    In this order: lists are multilabel; musical keys ("C minor", "F#m") are key; numbers are numeric; cells with a
+    separator are multilabel; few distinct texts are multiclass; mostly distinct ones are text, which is no label.
 
     Args:
         name: of the column.

@@ -1,6 +1,6 @@
 """prepare: from a folder of music to a library, going on where an earlier run stopped.
 
-scan -> journal -> decode what is new or changed -> plan (duplicates, stems, labels) -> splits -> index, ledger, library.json
+scan -> journal -> decode what is new or changed -> plan (duplicates, stems, labels) -> splits -> index, library.json
 """
 
 from __future__ import annotations
@@ -228,9 +228,9 @@ def _lines(plan: index.Plan, said: Sequence[str]) -> list[str]:
         joined = plan.joined
         without = sum(kept.row < 0 for kept in plan.kept)
         lines.append(
-            f"{plan.labels.source}: {len(plan.kept) - without} tracks have a row ({joined.by_name} files by name alone), "
-            f'{without} have none, {len(joined.unused)} rows fit no file (in the ledger as "no file"), '
-            f"{joined.ambiguous} files fit several rows and were not joined"
+            f"{plan.labels.source}: {len(plan.kept) - without} tracks have a row ({joined.by_name} by name alone), "
+            f'{without} have none, {len(joined.unused)} rows fit no file (in the ledger as "no file")'
+            + (f", {joined.ambiguous} files are ambiguous by name and not joined" if joined.ambiguous else "")
         )
     lines += [
         f"file tags: {spec.name}: {spec.kind}, {len(spec.classes) or 'no'} classes"

@@ -1,8 +1,8 @@
 """Finding the files of a folder that look like audio, by name or by content.
 
-Names are bytes throughout, so any name will do. Files are yielded as they are met: memory grows with the folders that wait
-to be entered, not with the files. Links are followed, every folder is entered once however many links lead to it, and
-what is no regular file (a pipe, a device) is never opened.
+Names are bytes throughout, so any name will do. Files are yielded as they are met: memory grows with the folders that
+wait to be entered, not with the files. Links are followed, every folder is entered once however many links lead to it,
+and what is no regular file (a pipe, a device) is never opened.
 """
 
 from __future__ import annotations

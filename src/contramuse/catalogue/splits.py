@@ -59,8 +59,8 @@ def components(keys: Sequence[Sequence[str]]) -> list[int]:
 def make_splits(keys: Sequence[Sequence[str]], *, seed: int, before: Sequence[str | None] | None = None) -> list[str]:
     """Splits of 80, 10 and 10 % of the tracks, no key in two of them.
 
-    Components are taken in an order that depends on the seed and their keys only; test and then valid are filled with those
-    that fit, the rest is train. Three components fill all three splits, two fill train and valid.
+    Components are taken in an order that depends on the seed and their keys only; test and then valid are filled with
+    those that fit, the rest is train. Three components fill all three splits, two fill train and valid.
 
     Args:
         keys: of each track: what must not be torn apart.

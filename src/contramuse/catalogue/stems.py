@@ -1,7 +1,7 @@
 """Stems: files ``stems/<track>/<name>.<ext>`` belong to the track whose file is called ``<track>.<ext>``.
 
-The folder ``stems`` may lie anywhere; the track is looked for in the folder that holds ``stems`` and below it. Where no track is
-called so, the files are tracks like all others; where two are, they belong to neither.
+The folder ``stems`` may lie anywhere; the track is looked for in the folder that holds ``stems`` and below it. Where no
+track is called so, the files are tracks like all others; where two are, they belong to neither.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class StemTable:
                     self._owners[key].append(path)
 
     def owners(self, stem: StemName) -> list[bytes]:
-        """Paths of the tracks that are called as the stem says: none, one, or more (then it belongs to none of them)."""
+        """Paths of the tracks that are called as the stem says: none, one, or more (then it belongs to none)."""
         return self._owners.get((stem.home, stem.track), [])
 
 

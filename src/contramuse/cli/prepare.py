@@ -66,7 +66,7 @@ def prepare(
     show(summary)
     if summary.failed_share > max_failed:
         raise ContramuseError(
-            f"{summary.verdicts['failed']} of {sum(summary.verdicts.values())} files failed, more than the share allowed",
+            f"{summary.verdicts['failed']} of {sum(summary.verdicts.values())} files failed, more than allowed",
             name="max-failed",
             value=max_failed,
             fix=f"The library is complete without them. `contramuse ledger {out} --verdict failed` says why; "
