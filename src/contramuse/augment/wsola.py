@@ -15,9 +15,6 @@ from torch import Tensor
 
 from contramuse.augment.fourier import chunk_rows, good_size
 
-_MARGIN = 2
-"""Samples before and after a grain that the interpolation reads."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Grains:
@@ -61,20 +58,21 @@ def starts(
     samples, device = x.shape[1], x.device
     count = -(-samples // grains.hop)
     width = grains.overlap + grains.search
-    reach = (grains.hop + grains.overlap) * ratio + 2 * _MARGIN
-    last = (samples - reach).clamp(min=0).to(torch.int64)
+    place = torch.arange(count, device=device) * grains.hop
+    # The last grains are cut at the end of the output: only what they still show must be within the input.
+    shown = (samples - place).clamp(max=grains.hop + grains.overlap)
+    last = (samples - shown * ratio[:, None]).clamp(min=0).to(torch.int64)
     # The middle of a grain, not its start, is where the time should be right.
     lead = ((ratio - rate) * (grains.hop + grains.overlap) / 2)[:, None]
-    nominal = torch.arange(count, device=device) * grains.hop * rate[:, None] - lead - grains.search / 2
-    lowest = torch.minimum(
-        nominal.round().to(torch.int64).clamp(min=0), (last - grains.search + 1).clamp(min=0)[:, None]
-    )
+    nominal = place * rate[:, None] - lead
+    lowest = (nominal - grains.search // 2).round().to(torch.int64)
+    lowest = lowest.clamp(min=0).minimum((last - grains.search + 1).clamp(min=0))
     onward = (grains.hop * ratio).round().to(torch.int64)
 
     padded = torch.nn.functional.pad(x, (0, width + grains.overlap))
     n_fft = good_size(width)
     span = torch.arange(width, device=device)
-    begin = torch.minimum((lowest[:, 0] + grains.search // 2).clamp(max=0), last)
+    begin = torch.zeros_like(lowest[:, 0])
     found = [begin]
     for k in range(1, count):
         low = lowest[:, k, None]
