@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -68,7 +72,7 @@ def _run(model: Model, music: list[Path], libraries: list[Path], out: Path, sett
     )  # fmt: skip
     library = Library.open(libraries[0]) if libraries else None
     files = [] if libraries else find_files(music)
-    with Progress(*columns) as progress:
+    with _quiet_codecs(), Progress(*columns) as progress:
         task = progress.add_task("embed", total=len(files) if library is None else len(library), rate="")
         done = [0, 0.0]
 
@@ -81,6 +85,21 @@ def _run(model: Model, music: list[Path], libraries: list[Path], out: Path, sett
         if library is not None:
             return embed_library(model, library, out, advance=advance, **settings)
         return embed_files(model, files, out, advance=advance, **settings)
+
+
+@contextlib.contextmanager
+def _quiet_codecs() -> Iterator[None]:
+    """Silence what codecs write to the process's standard error about broken files; those are listed at the end."""
+    sys.stderr.flush()
+    before = os.dup(2)
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 2)
+    try:
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
+        os.close(silence)
 
 
 def _report(summary: Summary) -> None:

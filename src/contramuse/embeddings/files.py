@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from contramuse.catalogue.decoding import content_hash
 from contramuse.catalogue.scan import scan
 from contramuse.catalogue.tags import read_tags
 from contramuse.checkpoint.model import Model
-from contramuse.checkpoint.windows import file_source
+from contramuse.checkpoint.windows import Blocks, Source, file_source
 from contramuse.embeddings.writer import (
     Advance,
     Entry,
@@ -22,7 +24,7 @@ from contramuse.embeddings.writer import (
     provenance,
     silent_progress,
 )
-from contramuse.errors import UserError
+from contramuse.errors import DecodeError, UserError
 
 
 def embed_files(
@@ -54,22 +56,28 @@ def embed_files(
         EmbeddingsError: ``out`` holds embeddings of something else.
     """
     settings = Settings(window=window, hop=hop, keep=keep, dtype=dtype, batch=batch)
-    writer = Writer(out, provenance(model, settings, {"decoder": "files"}))
-    summary = Summary(Path(out))
-    return embed_entries(
-        model, _entries(files, model.sample_rate, summary), writer, settings, advance=advance, summary=summary
-    )
+    writer = Writer(out, provenance(model, settings, {"decoders": _decoders()}))
+    entries = _entries(files, model.sample_rate)
+    return embed_entries(model, entries, writer, settings, advance=advance, summary=Summary(Path(out)))
 
 
-def _entries(files: Iterable[str | Path | bytes], sample_rate: int, summary: Summary) -> Iterator[Entry]:
+def _entries(files: Iterable[str | Path | bytes], sample_rate: int) -> Iterator[Entry]:
     for file in files:
         raw = os.fsencode(file)
         try:
             entry = describe(raw)
         except OSError as error:
-            summary.failed.append((_shown(raw), f"cannot be read ({error.strerror or error})"))
-            continue
-        yield replace(entry, source=file_source(raw, sample_rate))
+            yield Entry(id="", path=_shown(raw), source=_unreadable(_shown(raw), error))
+        else:
+            yield replace(entry, source=file_source(raw, sample_rate))
+
+
+def _unreadable(path: str, error: OSError) -> Source:
+    def open_file() -> Blocks:
+        problem = f"cannot be read ({error.strerror or error})"
+        raise DecodeError(problem, name="file", value=path, fix="Check the path and its permissions.")
+
+    return open_file
 
 
 def describe(path: bytes) -> Entry:
@@ -82,10 +90,23 @@ def describe(path: bytes) -> Entry:
         identity = content_hash(file)
         file.seek(0)
         tags = read_tags(file)
+    shown = _shown(path)
     return Entry(
-        id=identity, path=_shown(path), title=tags.get("title", ""), artist=", ".join(tags.get("artist", ())),
+        id=identity,
+        path=shown,
+        title=tags.get("title") or Path(shown).stem,
+        artist="; ".join(tags.get("artist", ())),
         album=tags.get("album", ""),
-    )  # fmt: skip
+    )
+
+
+def _decoders() -> dict[str, str]:
+    """Versions of what may decode a file here."""
+    found = {}
+    for name in ("soundfile", "av", "soxr"):
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def _shown(path: bytes) -> str:
@@ -96,7 +117,7 @@ def find_files(paths: Iterable[str | Path]) -> list[bytes]:
     """The files that are meant: files as they are, folders by the audio files under them, sorted.
 
     Raises:
-        UserError: a path does not exist, or nothing is found.
+        UserError: nothing is found.
     """
     found: list[bytes] = []
     visited: set[tuple[int, int]] = set()

@@ -70,12 +70,27 @@ def embed_library(
     settings = Settings(window=window, hop=hop, keep=keep, dtype=dtype, batch=batch)
     source = {
         "library_root": str(Path(opened.root).resolve()), "library_fingerprint": opened.fingerprint,
-        "decoder": "library store",
+        "decoders": _decoders(Path(opened.root)),
     }  # fmt: skip
     writer = Writer(out, provenance(model, settings, source))
     if writer.before and writer.before["library_fingerprint"] != opened.fingerprint:
         _refresh(writer, opened)
     return embed_entries(model, _entries(opened), writer, settings, advance=advance, summary=Summary(Path(out)))
+
+
+def _decoders(root: Path) -> dict[str, int]:
+    """Tracks by the decoder that made the store, from the library's ledger; empty without one."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(root / "ledger.parquet", columns=["role", "verdict", "decoder"])
+    except (OSError, pa.ArrowException):
+        return {}
+    kept = pc.and_(pc.equal(table["role"], "track"), pc.is_in(table["verdict"], pa.array(["ok", "repaired"])))
+    counts = pc.value_counts(table["decoder"].filter(kept)).to_pylist()
+    return {item["values"]: item["counts"] for item in counts if item["values"]}
 
 
 def _columns(library: Library, row: int) -> dict[str, str]:

@@ -285,9 +285,8 @@ def embed_entries(
         for entry in entries:
             if entry.key in writer.done:
                 summary.kept += 1
+                advance(1, 0.0)
                 continue
-            if entry.path in known:
-                stale.add(known[entry.path])
             waiting[index] = entry
             index += 1
             yield entry.source
@@ -302,6 +301,7 @@ def embed_entries(
             summary.failed.append((entry.path, result.failure))
         else:
             writer.add(entry, result)
+            stale.update({known[entry.path]} if entry.path in known else ())
             summary.tracks += 1
             summary.seconds += seconds
         advance(1, seconds)
