@@ -17,6 +17,7 @@ from contramuse.cli.hub import pull, push
 from contramuse.cli.ledger import ledger
 from contramuse.cli.prepare import prepare
 from contramuse.cli.probe import probe
+from contramuse.cli.report import report
 from contramuse.cli.search import search
 from contramuse.cli.train import train
 from contramuse.errors import ContramuseError
@@ -55,6 +56,7 @@ app.command()(probe)
 app.command()(pull)
 app.command()(push)
 app.add_typer(recipes.app, name="recipes")
+app.command()(report)
 app.command()(search)
 app.command()(train)
 

@@ -153,13 +153,14 @@ def _fold_group(library: Catalogue, rows: NDArray[np.int64], name: str | None) -
 
 
 def _split_group(library: Catalogue) -> str | None:
-    try:
-        info: Mapping[str, Any] = json.loads((Path(library.root) / "library.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    made = info.get("split") or info.get("splits") or {}
-    name = made.get("group") or made.get("by") if isinstance(made, dict) else None
-    return str(name) if name else None
+    """The group by which the library made its split; None where splits were given or are by track."""
+    made = str(library.info.get("split_by", ""))
+    # Made by itself it reads "artist (240 tracks), album (0), folder (0)": the first that ties any track.
+    for part in made.split(", "):
+        name, _, count = part.partition(" (")
+        if name not in ("", "given", "track") and not count.startswith("0"):
+            return name
+    return None
 
 
 def taught_labels(model_path: str | None) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +64,14 @@ class Catalogue(Protocol):
 
     def track(self, i: int) -> Any:
         """The facts about one row."""
+
+    @property
+    def info(self) -> Mapping[str, Any]:
+        """What library.json says."""
+
+    @property
+    def paths(self) -> Any:
+        """Path of every track."""
 
     def column(self, name: str) -> Any:
         """One column of the index."""
@@ -149,7 +158,7 @@ def codes(names: Sequence[tuple[str, ...]]) -> Int[np.ndarray, " n"]:
 
 
 def membership(library: Catalogue, name: str, rows: Int[np.ndarray, " n"]) -> list[tuple[str, ...]]:
-    """The groups called ``name`` of the tracks at ``rows``: a group of the library, or the classes of a label field.
+    """The groups called ``name`` of the tracks at ``rows``: of the library, the classes of a label field, or their folders.
 
     Raises:
         LibraryError: the library has neither.
@@ -157,6 +166,8 @@ def membership(library: Catalogue, name: str, rows: Int[np.ndarray, " n"]) -> li
     if name in library.fields and library.fields[name].kind in ("multiclass", "key"):
         classes, y = library.fields[name].classes, library.labels(name)
         return [(classes[y[row]],) if y[row] >= 0 else () for row in rows]
+    if name == "folder":
+        return [(os.path.dirname(library.paths[row]),) for row in rows]
     try:
         everything = library.groups(name)
     except (LibraryError, KeyError) as error:
