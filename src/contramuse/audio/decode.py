@@ -264,8 +264,8 @@ def _again(best: _Attempt, path: bytes, rate: int) -> Iterator[NDArray[np.int16]
 
 def _note(best: _Attempt, claim: Claim, rate: int, max_seconds: float) -> tuple[str, float]:
     """What was wrong with the file, in words, and the seconds of audio it cost."""
-    damaged = best.facts.damaged_seconds + best.missing_seconds
-    damaged = max(damaged, claim.damaged_seconds)
+    # packets that do not decode are part of what is missing, so these are not added up
+    damaged = max(best.facts.damaged_seconds, best.missing_seconds, claim.damaged_seconds)
     missing = f"{best.missing_seconds:.2f} s of what the header promises are missing" if best.missing_seconds else ""
     cut = f"only the first {max_seconds:g} s are kept" if best.cut else ""
     share = best.clipped / best.count

@@ -108,8 +108,14 @@ def read_soundfile(path: bytes, facts: Facts) -> Iterator[Block]:
     import soundfile
 
     facts.decoder = f"soundfile {soundfile.__version__}/libsndfile {soundfile.__libsndfile_version__}"
+    class Forward(soundfile.SoundFile):  # type: ignore[misc]
+        """Read from front to back: soundfile seeks after every block otherwise, which fails in odd but sound FLACs."""
+
+        def seekable(self) -> bool:
+            return False
+
     try:
-        file = soundfile.SoundFile(path)
+        file = Forward(path)
     except (soundfile.SoundFileError, TypeError, ValueError) as error:
         raise RefusedError(f"soundfile: {_reason(error, path)}") from error
     with file:
