@@ -1,0 +1,138 @@
+"""What every encoder of the table promises."""
+
+import pytest
+import torch
+
+from contramuse.encoders import ENCODERS, HEADS
+from contramuse.errors import UserError
+
+# name -> (constructor arguments, features [f, n], lengths n that it takes, lengths that it refuses)
+CASES = {
+    "mel_transformer": ({"bands": 32, "dim": 32, "depth": 2, "heads": 2}, (32, 70), (5, 16, 200), ()),
+    "sample_cnn": ({"strides": (3, 3, 3, 2, 2, 4, 4, 2, 2)}, (1, 20736), (20736,), (100, 50000)),
+    "sample_cnn, any length": (
+        {"strides": (3, 3, 3, 2, 2, 4, 4, 2, 2), "pool": "mean"}, (1, 20736), (20736, 50000), (100,)
+    ),
+}  # fmt: skip
+
+
+def build(case):
+    torch.manual_seed(0)
+    arguments, shape, taken, refused = CASES[case]
+    return ENCODERS[case.split(",")[0]](**arguments), shape, taken, refused
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def features(rows, shape, seed=1):
+    return torch.randn(rows, *shape, generator=generator(seed))
+
+
+def test_every_encoder_has_a_case():
+    assert {case.split(",")[0] for case in CASES} == set(ENCODERS)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_shape_and_dim(case):
+    encoder, shape, taken, refused = build(case)
+    encoder.eval()
+    with torch.no_grad():
+        for length in taken:
+            vectors = encoder(features(2, (shape[0], length)))
+            assert vectors.shape == (2, encoder.dim)
+            assert torch.isfinite(vectors).all()
+        for length in refused:
+            with pytest.raises(UserError, match=str(length)):
+                encoder(features(2, (shape[0], length)))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_parameter_has_a_gradient(case):
+    """One that is not None, so that DDP does not wait; and not 0, except biases that a batch norm takes away again."""
+    encoder, shape, _, _ = build(case)
+    out = encoder(features(6, shape), generator())
+    (out * torch.randn(out.shape, generator=generator(5))).sum().backward()
+    for name, parameter in encoder.named_parameters():
+        assert parameter.grad is not None, name
+        assert torch.isfinite(parameter.grad).all(), name
+        cancelled = name.startswith("sequential") and name.endswith("0.bias")
+        assert cancelled or parameter.grad.any(), name
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_evaluation_depends_on_the_row_alone(case):
+    encoder, shape, _, _ = build(case)
+    x = features(5, shape)
+    encoder(x, generator())
+    encoder.eval()
+    with torch.no_grad():
+        together = encoder(x)
+        assert torch.equal(together, encoder(x, generator(3)))
+        alone = torch.cat([encoder(row[None]) for row in x])
+        others = encoder(torch.cat([x[:1], features(7, shape, seed=9) * 10]))[:1]
+    scale = together.abs().max()
+    assert (together - alone).abs().max() <= 1e-5 * scale
+    assert (together[:1] - others).abs().max() <= 1e-5 * scale
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_threads_do_not_matter(case):
+    encoder, shape, _, _ = build(case)
+    encoder.eval()
+    x, before = features(3, shape), torch.get_num_threads()
+    with torch.no_grad():
+        one = encoder(x)
+        torch.set_num_threads(2)
+        try:
+            two = encoder(x)
+        finally:
+            torch.set_num_threads(before)
+    assert (one - two).abs().max() <= 1e-5 * one.abs().max()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_training_repeats_with_the_generator(case):
+    results = []
+    for _ in range(2):
+        encoder, shape, _, _ = build(case)
+        results.append(encoder(features(4, shape), generator(2)))
+    assert torch.equal(*results)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_state_round_trip(case):
+    encoder, shape, _, _ = build(case)
+    encoder(features(4, shape), generator())
+    torch.manual_seed(8)
+    arguments = CASES[case][0]
+    other = ENCODERS[case.split(",")[0]](**arguments)
+    other.load_state_dict(encoder.state_dict())
+    with torch.no_grad():
+        assert torch.equal(encoder.eval()(features(2, shape)), other.eval()(features(2, shape)))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_bfloat16(case):
+    encoder, shape, _, _ = build(case)
+    with torch.autocast("cpu", torch.bfloat16):
+        out = encoder(features(4, shape), generator())
+        out.float().square().sum().backward()
+    assert torch.isfinite(out).all()
+    assert all(p.grad is not None and p.grad.dtype == torch.float32 for p in encoder.parameters())
+    encoder.eval()
+    with torch.no_grad():
+        exact = encoder(features(2, shape))
+        with torch.autocast("cpu", torch.bfloat16):
+            rough = encoder(features(2, shape)).float()
+    assert (exact - rough).norm() < 0.1 * exact.norm()
+
+
+@pytest.mark.parametrize("kind", HEADS)
+def test_heads(kind):
+    head = HEADS[kind](dim_in=24)
+    h = torch.randn(5, 24, generator=generator()).requires_grad_()
+    assert head(h).shape == (5, head.dim)
+    head(h).sum().backward()
+    assert all(p.grad is not None for p in head.parameters())
