@@ -1,9 +1,9 @@
 import pytest
 import torch
-from signals import LONG, RATE, decibels, music, noise, rms
 
 from contramuse.augment.level import ColoredNoise, Gain, Noise, Polarity
 from contramuse.errors import RecipeError
+from signals import LONG, RATE, decibels, music, noise, rms
 
 
 def seeded(seed: int = 0) -> torch.Generator:

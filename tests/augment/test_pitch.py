@@ -2,10 +2,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from signals import LONG, RATE, decibels, middle, music, noise, peak_hz, tone
 
 from contramuse.augment.pitch import PitchShift, TimeStretch
 from contramuse.errors import RecipeError
+from signals import LONG, RATE, decibels, middle, music, noise, peak_hz, tone
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -31,7 +31,7 @@ def notes(onsets: list[int]) -> torch.Tensor:
 
 
 def heard(x: torch.Tensor) -> list[int]:
-    """Where the level rises above a third of its peak, first of the rises within 0.2 s (an attack may be heard twice)."""
+    """Where the level rises above a third of its peak; not within 0.2 s, as an attack may be heard twice."""
     level = x[0, 0].square().unfold(0, 200, 1).mean(1).sqrt()
     loud = level > level.max() / 3
     rises = ((~loud[:-1] & loud[1:]).nonzero().flatten() + 100).tolist()

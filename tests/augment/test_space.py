@@ -3,10 +3,10 @@ import statistics
 
 import pytest
 import torch
-from signals import LONG, RATE, clicks, decibels, music, noise
 
 from contramuse.augment.space import Delay, Reverb
 from contramuse.errors import RecipeError
+from signals import LONG, RATE, clicks, decibels, music, noise
 
 
 def seeded(seed: int = 0) -> torch.Generator:

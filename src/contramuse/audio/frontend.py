@@ -18,6 +18,9 @@ class Waveform(nn.Module):
 
     bands = 1
 
+    def __init__(self) -> None:
+        super().__init__()
+
     def frames(self, samples: int) -> int:
         """Number of frames n of ``samples`` samples."""
         return samples

@@ -21,6 +21,8 @@ _SHAPES: tuple[Shape, ...] = ("high_pass", "low_pass", "band_pass", "band_stop")
 class Filter(Spectral):
     """A filter without phase shift: -6 dB at its cut-off, nothing left beyond 1.25 (or below 0.75) times it.
 
+    (An edge is at least 20 Hz wide to either side, so that it rings for no more than 0.15 s.)
+
     That is the response of a windowed sinc with 8 zero crossings on each side, which CLMR and SemiSupCon use, without
     its ripples.
 
@@ -52,13 +54,19 @@ class Filter(Spectral):
             raise RecipeError(
                 "is no list of filter shapes", name=self._setting("shapes"), value=self.shapes, fix=f"Known: {known}."
             )
-        for name, value in (("high_pass", self.high_pass), ("low_pass", self.low_pass), ("centre", self.centre)):
-            self._range(name, value, low=20.0, high=self.sample_rate / 2)
+        bands = "band_pass" in self.shapes or "band_stop" in self.shapes
+        for name, value, used in (
+            ("high_pass", self.high_pass, "high_pass" in self.shapes),
+            ("low_pass", self.low_pass, "low_pass" in self.shapes),
+            ("centre", self.centre, bands),
+        ):
+            if used:
+                self._range(name, value, low=20.0, high=self.sample_rate)
         self._range("bandwidth", self.bandwidth, low=0.01, high=1.99)
 
     def ring(self, samples: int) -> int:
-        """A tenth of a second: the steepest edge, 20 Hz wide at 80 Hz, rings no longer at -60 dB."""
-        return self.sample_rate // 10
+        """0.15 s: the steepest edge, 20 Hz to either side, has then decayed by 60 dB."""
+        return round(0.15 * self.sample_rate)
 
     def _draw(self, n: int, generator: Generator) -> dict[str, Tensor]:
         shapes = torch.tensor([_SHAPES.index(shape) for shape in self.shapes])
@@ -85,12 +93,16 @@ class Filter(Spectral):
         upper = torch.where(
             band, params["centre"] + half, torch.where(shape == 0, params["high_pass"], params["low_pass"])
         )
-        gain = fall(hz, upper, 0.25 * upper)
+        gain = fall(hz, upper, _width(upper))
         if bool(band.any()):
-            lower = (params["centre"] - half).clamp(min=1.0)
+            lower = (params["centre"] - half).clamp(min=20.0)
             # 1 - fall(lower) passes what is above the lower edge; rows without a band keep all.
-            gain = gain * torch.where(band[:, None], 1.0 - fall(hz, lower, 0.25 * lower), 1.0)
+            gain = gain * torch.where(band[:, None], 1.0 - fall(hz, lower, _width(lower)), 1.0)
         # A high-pass and a band-stop are one minus their complement.
         complement = (shape == _SHAPES.index("high_pass")) | (shape == _SHAPES.index("band_stop"))
         sign = 1.0 - 2.0 * complement.to(gain.dtype)
         return gain.mul_(sign[:, None]).add_(complement.to(gain.dtype)[:, None])
+
+
+def _width(edge: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
+    return (0.25 * edge).clamp(min=20.0)

@@ -1,0 +1,67 @@
+import pytest
+import torch
+
+from contramuse.augment import PRESETS, Chain
+from contramuse.augment.space import Delay
+from signals import RATE, music
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_clmr_has_the_published_order_chances_and_ranges() -> None:
+    chain = PRESETS["clmr"](RATE)
+    names = [type(augmentation).__name__ for augmentation in chain]
+    assert names == ["Polarity", "Noise", "Gain", "Filter", "Delay", "PitchShift", "Reverb"]
+    assert [augmentation.p for augmentation in chain] == [0.8, 0.01, 0.3, 0.8, 0.3, 0.6, 0.6]
+    params = Chain(chain).draw(20_000, seeded())
+    assert params["0.active"].float().mean().item() == pytest.approx(0.8, abs=0.01)
+    assert params["1.ratio"].min() >= 1e-4 * 0.999
+    assert params["1.ratio"].max() <= 1e-2 * 1.001
+    delays = sorted(set(params["4.delay"].tolist()))
+    assert delays == pytest.approx([ms * RATE / 1000 for ms in range(200, 451, 50)], abs=0.6)
+    cents = 1200 * params["5.ratio"].log2()
+    assert cents.min().item() == pytest.approx(-700, abs=2)
+    assert cents.max().item() == pytest.approx(700, abs=2)
+
+
+@pytest.mark.parametrize("severity", [0.5, 1.0, 2.0, 4.0, 8.0])
+def test_semisupcon_follows_severity(severity: float) -> None:
+    s = severity / 2
+    (whole,) = PRESETS["semisupcon"](RATE, severity=severity)
+    assert isinstance(whole, Chain)
+    assert whole.p == min(1.0, 0.8 * s)
+    *_, delay = whole.augmentations
+    assert [a.p for a in whole.augmentations] == pytest.approx(
+        [
+            min(0.7, 0.4 * s),
+            min(0.8, 0.6 * s),
+            min(0.8, 0.6 * s),
+            min(0.6, 0.3 * s),
+            min(0.75, 0.6 * s),
+            0.6 * min(1, s),
+        ]
+    )
+    params = whole.draw(5000, seeded())
+    assert params["0.decibels"].max() <= 5 * s
+    snr = -20 * params["2.ratio"].log10()
+    assert snr.min().item() == pytest.approx(3 / s, abs=0.05 / s)
+    assert snr.max().item() == pytest.approx(30 / s, abs=0.05 / s)
+    assert isinstance(delay, Delay)
+    assert params["5.repeats"].min() >= 1
+    assert params["5.attenuation"].max() <= 1.0
+    assert whole.apply(music(8), whole.draw(8, seeded())).isfinite().all()
+
+
+def test_no_severity_changes_nothing() -> None:
+    x, chain = music(4), Chain(PRESETS["semisupcon"](RATE, severity=0))
+    assert torch.equal(chain.apply(x, chain.draw(4, seeded())), x)
+
+
+@pytest.mark.parametrize("rate", [4000, 8000, 16000, 44100])
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_presets_at_other_rates(name: str, rate: int) -> None:
+    chain = Chain(PRESETS[name](rate))
+    y = chain.apply(music(6, 2 * rate), chain.draw(6, seeded()))
+    assert y.isfinite().all()
