@@ -158,7 +158,7 @@ def codes(names: Sequence[tuple[str, ...]]) -> Int[np.ndarray, " n"]:
 
 
 def membership(library: Catalogue, name: str, rows: Int[np.ndarray, " n"]) -> list[tuple[str, ...]]:
-    """The groups called ``name`` of the tracks at ``rows``: of the library, the classes of a label field, or their folders.
+    """The groups called ``name`` of the tracks at ``rows``: the library's, the classes of a field, or their folders.
 
     Raises:
         LibraryError: the library has neither.
