@@ -36,19 +36,15 @@ PROJECTOR_PREFIXES = ("model.projector.", "projector.", "module.projector.")
 HEAD_PREFIXES = ("model.", "", "finetuner.")
 
 
-class Inert(dict[str, Any]):
-    """Stands for the settings that Lightning stored beside the weights: data of ours instead of code of theirs."""
-
-
 # Lightning of CLMR's time stored the types of its settings and callbacks beside the weights. The weights-only reader
-# refuses every type that it is not given, and binds these names to ours: no code that they name is imported or run.
+# refuses every type that it is not given; it binds these names to plain dicts: no code that they name is run.
 STAND_INS: list[Any] = [
-    (Inert, "pytorch_lightning.utilities.parsing.AttributeDict"),
-    (Inert, "lightning.pytorch.utilities.parsing.AttributeDict"),
-    (Inert, "lightning_fabric.utilities.data.AttributeDict"),
-    (Inert, "lightning.fabric.utilities.data.AttributeDict"),
-    (Inert, "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint"),
-    (Inert, "pytorch_lightning.callbacks.early_stopping.EarlyStopping"),
+    (dict, "pytorch_lightning.utilities.parsing.AttributeDict"),
+    (dict, "lightning.pytorch.utilities.parsing.AttributeDict"),
+    (dict, "lightning_fabric.utilities.data.AttributeDict"),
+    (dict, "lightning.fabric.utilities.data.AttributeDict"),
+    (dict, "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint"),
+    (dict, "pytorch_lightning.callbacks.early_stopping.EarlyStopping"),
     (argparse.Namespace, "argparse.Namespace"),
 ]
 
@@ -159,7 +155,7 @@ def read_state(file: str | Path) -> State:
             f"python -c \"import torch; c = torch.load('{path.name}', weights_only=False); "
             "torch.save(c.get('state_dict', c), 'weights.pt')\".",
         ) from None
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+    except Exception as error:  # of bytes that are no checkpoint the reader raises whatever it stumbles on
         reason = str(error).splitlines()[0] if str(error) else "it is empty"
         raise refuse(
             f"is not a PyTorch checkpoint, or is damaged ({reason})", "Download it again and compare its size."
