@@ -4,7 +4,7 @@ import torch
 from contramuse.augment import PRESETS, Augmentation, Chain, Params
 from contramuse.augment.cut import Reverse
 from contramuse.augment.filters import Filter
-from contramuse.augment.level import Gain, Noise, Polarity
+from contramuse.augment.level import Gain, Polarity
 from contramuse.augment.mix import Mixup
 from contramuse.augment.pitch import PitchShift
 from contramuse.augment.space import Delay, Reverb
