@@ -166,7 +166,7 @@ class Facts:
         self._labels: dict[str, Tensor] = {}
         self._values: dict[str, Tensor] = {}
         for name in fields:
-            found = torch.from_numpy(np.asarray(library.labels(name)))
+            found = torch.from_numpy(np.array(library.labels(name)))  # a copy: the index is read-only
             kind = library.fields[name].kind
             if kind == "numeric":
                 self._values[name] = found.float().reshape(len(found), -1)

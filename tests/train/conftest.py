@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from minilibrary import write_library
 
 from contramuse.catalogue.library import Library
+from minilibrary import write_library
 
 
 @pytest.fixture(scope="session")

@@ -201,7 +201,6 @@ def _introduce(bar: Bar, recipe: Recipe, library: Library, data: MusicData) -> N
 def _save_models(recipe: Recipe, library: Library, run: Path, module: Contrastive) -> None:
     """``model-last`` from last.ckpt, and ``model`` from best.ckpt, or from the last where nothing was watched."""
     facts = {
-        "recipe_hash": recipe.hash,
         "code_version": code_version(),
         "library_fingerprint": library.fingerprint,
     }

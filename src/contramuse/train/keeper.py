@@ -90,17 +90,9 @@ class Keeper:
             valid_loss: measured at this step; None leaves the best as it is.
 
         Raises:
-            TrainingError: a weight is not finite; nothing is written.
             StorageError: the disk is full or the folder read-only; what was there is kept.
         """
         began = time.perf_counter()
-        module = trainer.lightning_module
-        if not all(bool(torch.isfinite(weight).all()) for weight in module.parameters()):
-            raise TrainingError(
-                f"hold numbers that are not finite at step {trainer.global_step}",
-                name="weights",
-                fix="Lower train.optimizer.lr, raise the warm-up, or set train.clip=1.",
-            )
         better = valid_loss is not None and (self.best is None or valid_loss < self.best)
         if better:
             self.best, self.best_step = valid_loss, trainer.global_step
@@ -116,6 +108,20 @@ class Keeper:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from there."""
         self.best, self.best_step = state["best"], state["best_step"]
+
+
+def check_weights(trainer: Trainer) -> None:
+    """Make sure that what is to be saved can be used.
+
+    Raises:
+        TrainingError: a weight is not finite.
+    """
+    if not all(bool(torch.isfinite(weight).all()) for weight in trainer.lightning_module.parameters()):
+        raise TrainingError(
+            f"hold numbers that are not finite at step {trainer.global_step}",
+            name="weights",
+            fix="Lower train.optimizer.lr, warm up longer, or set train.clip=1.",
+        )
 
 
 @rank_zero_only

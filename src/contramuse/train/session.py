@@ -11,7 +11,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from contramuse.train.bar import Bar, watch_line
 from contramuse.train.data import Batch, MusicData
-from contramuse.train.keeper import Keeper
+from contramuse.train.keeper import Keeper, check_weights
 from contramuse.train.module import Contrastive
 from contramuse.train.pace import Pace
 from contramuse.train.watch import Watch
@@ -44,7 +44,9 @@ class Session(Callback):
         """Measure a step, a watch and a checkpoint, and say what lies ahead."""
         module, data = _typed(trainer)
         self._step = trainer.global_step
-        step_seconds, rows = _measure_step(trainer, module, data)
+        batch = data.example().to(module.device)
+        with trainer.precision_plugin.forward_context():
+            step_seconds = measure_step(module, batch)
         if self._step == 0:
             self._look(trainer, loss=None)
             self._keeper.save(trainer, self.found.get("valid_loss"))
@@ -56,7 +58,7 @@ class Session(Callback):
             watch_seconds=self._watch.seconds,
             save_seconds=self._keeper.seconds,
         )
-        self._bar.say(self._pace.forecast(trainer, rows=rows * trainer.world_size))
+        self._bar.say(self._pace.forecast(trainer, rows=len(batch) * trainer.world_size))
         self._bar.start()
         self._since, self._waited_then, self._rows = time.perf_counter(), data.waited, 0
 
@@ -73,12 +75,14 @@ class Session(Callback):
         if step % LOG_EVERY == 0 or step <= LOG_EVERY or last:
             self._log(trainer)
         watching = step % self._pace.watch_every == 0 or last
+        if not watching and step % self._checkpoint_every:
+            return
+        self._pace.check_now(trainer)
+        check_weights(trainer)
         if watching:
             self._look(trainer, loss=self.losses[-1])
-        if watching or step % self._checkpoint_every == 0:
-            self._pace.check_now(trainer)
-            self._keeper.save(trainer, self.found.get("valid_loss") if watching else None)
-            self._since += self._keeper.seconds
+        self._keeper.save(trainer, self.found.get("valid_loss") if watching else None)
+        self._since += self._keeper.seconds
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take the bar away."""
@@ -142,20 +146,21 @@ def _typed(trainer: Trainer) -> tuple[Contrastive, MusicData]:
     return module, data
 
 
-def _measure_step(trainer: Trainer, module: Contrastive, data: MusicData) -> tuple[float, int]:
-    """Seconds of a step, and its rows; weights, buffers and gradients are left as they were."""
+def measure_step(module: Contrastive, batch: Batch) -> float:
+    """Seconds that the loss of ``batch`` and its gradients take, the second time.
+
+    Buffers and gradients are left as they were; no weight moves.
+    """
     kept = {name: buffer.clone() for name, buffer in module.named_buffers()}
-    batch = data.example().to(module.device)
-    times = []
+    seconds = 0.0
     for _ in range(2):
         began = time.perf_counter()
-        with trainer.precision_plugin.forward_context():
-            loss = module.loss_of(batch)
+        loss = module.loss_of(batch)
         loss.backward()  # type: ignore[no-untyped-call]
         if loss.device.type == "cuda":
             torch.cuda.synchronize()
-        times.append(time.perf_counter() - began)
+        seconds = time.perf_counter() - began
     module.zero_grad(set_to_none=True)
     for name, buffer in module.named_buffers():
         buffer.copy_(kept[name])
-    return times[-1], len(batch)
+    return seconds

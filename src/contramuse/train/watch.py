@@ -6,6 +6,7 @@ import math
 import time
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from lightning.pytorch import Trainer
 from torch import Tensor
@@ -99,6 +100,6 @@ def _labels(library: Library) -> dict[str, Tensor]:
     for name, field in library.fields.items():
         if field.kind == "numeric":
             continue
-        labels = torch.from_numpy(library.labels(name))
+        labels = torch.from_numpy(np.array(library.labels(name)))
         found[name] = labels if field.kind == "multilabel" else multi_hot(labels, classes=len(field.classes))
     return found
