@@ -14,7 +14,7 @@ def corpus(
     seconds: Annotated[float, typer.Option(help="Seconds of each track.")] = 30.0,
     seed: Annotated[int, typer.Option(help="Another seed gives other artists and other music.")] = 0,
     soundfont: Annotated[Path | None, typer.Option(help="An .sf2 file to use instead of pretty_midi's.")] = None,
-    stems: Annotated[str, typer.Option(help="flac: write bass, drums, vocals, other of each track; none: do not.")] = "flac",
+    stems: Annotated[str, typer.Option(help="flac: also write bass, drums, vocals, other; none: do not.")] = "flac",
     sample_rate: Annotated[int, typer.Option(help="Sampling rate of the files, Hz.")] = 22050,
     workers: Annotated[int | None, typer.Option(help="Processes; one per core if not given.")] = None,
 ) -> None:

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from contramuse.catalogue.corpus.patterns import STEPS, Clock
+from contramuse.catalogue.corpus.patterns import Clock
 from contramuse.catalogue.corpus.plan import Plan
 from contramuse.catalogue.corpus.styles import STYLES
 from contramuse.catalogue.corpus.theory import Chord, is_major
 
 FORMS = ("ABACBABC", "AABACBAB", "ABCBABCB")
 # How hard a section is played, as a factor of the velocity.
-INTENSITY = {"intro": 0.80, "A": 0.90, "B": 1.05, "C": 0.82, "outro": 0.80, "end": 0.95}
+INTENSITY = {"intro": 0.80, "A": 0.90, "B": 1.05, "C": 0.82, "end": 0.95}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """A stretch of bars: its kind ("intro", "A", "B", "C", "outro", "end"), first bar, number of bars, players."""
+    """A stretch of bars: its kind ("intro", "A", "B", "C", "end"), first bar, number of bars, players."""
 
     kind: str
     first: int
@@ -42,7 +42,7 @@ class Form:
 
 
 def arrange(plan: Plan, clock: Clock) -> Form:
-    """The form of a track that lasts ``plan.seconds``: an introduction, contrasting sections, an ending on the tonic."""
+    """The form of a track of ``plan.seconds``: an introduction, contrasting sections, an ending on the tonic."""
     rng = plan.generator("form")
     bars = max(4, math.ceil(plan.seconds / clock.bar - 0.3))
     sections = []
@@ -52,7 +52,7 @@ def arrange(plan: Plan, clock: Clock) -> Form:
 
 
 def _layout(bars: int, form: str) -> list[tuple[str, int, int]]:
-    """(kind, first bar, bars): an introduction, units of 4 bars (2 in short tracks), an outro bar or two, the last bar."""
+    """(kind, first bar, bars): an introduction, units of 4 bars (2 in short tracks), the last bar."""
     unit = 4 if bars >= 14 else 2
     intro = 1 if bars < 8 else unit // 2 if bars < 40 else unit
     layout = [("intro", 0, intro)]
@@ -106,13 +106,8 @@ def _chords(plan: Plan, sections: list[Section], rng: np.random.Generator) -> li
 
 
 def _resolve(progression: str, mode: str) -> list[int]:
-    """Degrees from 0. A diminished seventh degree leads to the third in a circle of fifths; elsewhere V stands in for it."""
+    """Degrees from 0. A diminished seventh degree only leads to the third, by fifths; elsewhere V stands in for it."""
     degrees = [int(text) - 1 for text in progression.split()]
     following = degrees[1:] + degrees[:1]
     diminished = mode in ("major", "lydian", "harmonic minor")
     return [4 if diminished and a == 6 and b != 2 else a for a, b in zip(degrees, following, strict=True)]
-
-
-def steps_of(plan: Plan) -> int:
-    """Steps in a bar of a track."""
-    return STEPS[STYLES[plan.style].metre]

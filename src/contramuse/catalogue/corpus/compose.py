@@ -54,9 +54,7 @@ class Song:
 def compose(plan: Plan) -> Song:
     """The notes of every player of a track."""
     style = STYLES[plan.style]
-    clock = Clock(
-        metre=style.metre, tempo=plan.tempo, swing=plan.swing, unit=4 if style.swing_unit == "8ths" else 2
-    )
+    clock = Clock(metre=style.metre, tempo=plan.tempo, swing=plan.swing, unit=4 if style.swing_unit == "8ths" else 2)
     form = arrange(plan, clock)
     parts = []
     for player, instrument in plan.players.items():
@@ -207,7 +205,8 @@ class _Writer:
                 self._drum(section.first, 0, "crash", 0.9)
             for bar in range(section.first, section.first + section.bars):
                 fill = groove and fills and bar == section.first + section.bars - 1 and section.bars > 1
-                self._groove(groove, bar, INTENSITY[section.kind], last_step=3 * self.steps // 4 if fill else self.steps)
+                last_step = 3 * self.steps // 4 if fill else self.steps
+                self._groove(groove, bar, INTENSITY[section.kind], last_step=last_step)
                 if fill:
                     self._fill(bar)
         return tuple(sorted(self.notes))

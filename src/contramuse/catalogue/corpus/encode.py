@@ -95,13 +95,10 @@ def _tagged(data: bytes, suffix: str, tags: dict[str, str]) -> bytes:
     if suffix == "ogg":
         data = _with_serial(data, 1)
     file = io.BytesIO(data)
-    if suffix == "mp3":
-        id3 = EasyID3()
-        id3.update(tags)
-        id3.save(file)
-        return file.getvalue()
-    tagged: Any = {"flac": FLAC, "ogg": OggVorbis, "m4a": EasyMP4}[suffix](file)
-    if tagged.tags is None:
+    kinds: dict[str, Any] = {"flac": FLAC, "ogg": OggVorbis, "m4a": EasyMP4, "mp3": EasyID3}
+    # An mp3 without a tag is no ID3 file yet: its tag is made, the others' are opened.
+    tagged = kinds[suffix]() if suffix == "mp3" else kinds[suffix](file)
+    if suffix != "mp3" and tagged.tags is None:
         tagged.add_tags()
     for name, text in tags.items():
         tagged[name] = text
@@ -112,11 +109,12 @@ def _tagged(data: bytes, suffix: str, tags: dict[str, str]) -> bytes:
 
 def _with_serial(data: bytes, serial: int) -> bytes:
     """An Ogg stream with a serial number of our choice: the encoder draws one from the clock."""
-    from mutagen.ogg import OggPage
+    from mutagen import ogg
 
+    page_type: Any = ogg.OggPage
     source, out = io.BytesIO(data), io.BytesIO()
     while source.tell() < len(data):
-        page = OggPage(source)
+        page = page_type(source)
         page.serial = serial
         out.write(page.write())
     return out.getvalue()

@@ -11,10 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from contramuse.catalogue.corpus.instruments import KITS
 from contramuse.catalogue.corpus.names import album_title, artist_name, track_title
 from contramuse.catalogue.corpus.styles import STYLES, Style, Weights
 
 TRACKS_PER_ARTIST = 8
+# Of these, in the artist's second style.
+_SECOND_STYLE = 3
+# How often a player uses the artist's usual instrument, and one that other styles use for such a part.
+_USUAL, _BORROWED = 0.45, 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +27,7 @@ class Artist:
     """An artist of the corpus, with the preferences that last over the tracks.
 
     Args:
-        styles: the first is played in about 7 of 10 tracks, the second in the others.
+        styles: the first is played in five of eight tracks, the second in the others.
         haste: -1 to 1, place in a style's range of tempi; energy: 0 to 1, usual loudness and density.
         taste: seeds the choice of instruments, the same for the same player in every track.
         room: 0 to 1, size and level of the reverb; tilt: dB per octave of the mastering's equaliser.
@@ -96,27 +101,30 @@ def plan_corpus(*, tracks: int, seconds: float, seed: int) -> list[Plan]:
 
 
 def plan_artists(count: int, *, seed: int) -> list[Artist]:
-    """Artists whose first styles go round all styles in a shuffled order, so that every style has several artists."""
-    names = list(STYLES)
+    """Artists whose styles go round all styles in a shuffled order, so that every style has several artists.
+
+    The second style lies half way round, so that an unfinished last round still treats all styles about alike.
+    """
+    order = generator(seed, 0, "order of styles").permutation(len(STYLES))
+    names = [list(STYLES)[i] for i in order]
     artists: list[Artist] = []
     for number in range(count):
-        rng = generator(seed, number // len(names), "styles of a round of artists")
-        main, second = rng.permutation(len(names)), rng.permutation(len(names))
-        place = number % len(names)
-        other = second[place] if second[place] != main[place] else main[(place + 1) % len(names)]
+        turn, place = divmod(number, len(names))
+        second = (place + len(names) // 2 + (0, 1, -1, 2, -2)[turn % 5]) % len(names)
         rng = generator(seed, number, "artist")
+        albums = tuple(
+            (album_title(number, i, rng), int(rng.integers(1962, 2026))) for i in range(int(rng.integers(1, 4)))
+        )
         artists.append(
             Artist(
                 name=artist_name(number, rng),
-                styles=(names[main[place]], names[other]),
+                styles=(names[place], names[second]),
                 haste=float(rng.uniform(-1, 1)),
                 energy=float(rng.uniform(0.15, 0.85)),
                 taste=int(rng.integers(2**31)),
                 room=float(rng.uniform(0, 1)),
                 tilt=float(rng.uniform(-1.5, 1.5)),
-                albums=tuple(
-                    (album_title(number, i, rng), int(rng.integers(1962, 2026))) for i in range(int(rng.integers(1, 4)))
-                ),
+                albums=albums,
             )
         )
     return artists
@@ -125,10 +133,11 @@ def plan_artists(count: int, *, seed: int) -> list[Artist]:
 def plan_track(number: int, artist: Artist, *, seconds: float, seed: int) -> Plan:
     """The facts of one track of an artist."""
     rng = generator(seed, number, "facts")
-    name = artist.styles[0] if rng.random() < 0.7 else artist.styles[1]
+    place = number % TRACKS_PER_ARTIST
+    guests = generator(artist.taste, 0, "second style").permutation(TRACKS_PER_ARTIST)[:_SECOND_STYLE]
+    name = artist.styles[1] if place in guests else artist.styles[0]
     style = STYLES[name]
-    place = number % TRACKS_PER_ARTIST * len(artist.albums) // TRACKS_PER_ARTIST
-    album, year = artist.albums[place]
+    album, year = artist.albums[place * len(artist.albums) // TRACKS_PER_ARTIST]
     low, high = style.tempo
     share = np.clip(0.5 + 0.25 * artist.haste + rng.uniform(-0.35, 0.35), 0, 1)
     return Plan(
@@ -140,25 +149,41 @@ def plan_track(number: int, artist: Artist, *, seconds: float, seed: int) -> Pla
         album=album,
         year=year,
         style=name,
-        tonic=int(generator(seed, number, "key").integers(12)),
+        tonic=int(generator(seed, number // 12, "keys").permutation(12)[number % 12]),
         mode=choose(style.modes, generator(seed, number, "mode")),
         tempo=round(float(low * (high / low) ** share), 1),
         energy=float(np.clip(artist.energy + rng.uniform(-0.35, 0.35), 0, 1)),
         swing=float(rng.uniform(*style.swing)),
         players=_players(style, artist, generator(seed, number, "players")),
-        kit=choose(style.kits, rng) if style.kits else None,
+        kit=_kit(style, artist, rng),
         room=float(np.clip(artist.room + rng.uniform(-0.1, 0.1), 0, 1)),
         tilt=artist.tilt + float(rng.uniform(-0.3, 0.3)),
     )
 
 
 def _players(style: Style, artist: Artist, rng: np.random.Generator) -> dict[str, str]:
-    """Who takes part and with which instrument: mostly the artist's favourite, sometimes another of the style's."""
+    """Who takes part with which instrument: often the artist's usual one, else one of the style's or a borrowed one."""
     players = {}
     for player, role in style.roles.items():
-        favourite = choose(role.instruments, generator(artist.taste, 0, player))
-        other = choose(role.instruments, rng)
-        takes_part, is_other = rng.random(2)
+        usual = choose(role.instruments, generator(artist.taste, 0, player))
+        other, borrowed = choose(role.instruments, rng), choose(_pool(role.kind), rng)
+        takes_part, which = rng.random(2)
         if takes_part < role.chance:
-            players[player] = other if is_other < 0.4 else favourite
+            players[player] = usual if which < _USUAL else borrowed if which > 1 - _BORROWED else other
     return players
+
+
+def _kit(style: Style, artist: Artist, rng: np.random.Generator) -> str | None:
+    """The drum kit, chosen as the instruments are."""
+    if style.kits is None:
+        return None
+    usual = choose(style.kits, generator(artist.taste, 0, "drums"))
+    other, borrowed = choose(style.kits, rng), choose(dict.fromkeys(KITS, 1.0), rng)
+    which = rng.random()
+    return usual if which < _USUAL else borrowed if which > 1 - _BORROWED / 2 else other
+
+
+def _pool(kind: str) -> Weights:
+    """Every instrument that some style uses for a kind of part, all alike: what styles borrow from each other."""
+    roles = [role for style in STYLES.values() for role in style.roles.values() if role.kind == kind]
+    return {name: 1.0 for role in roles for name in role.instruments}

@@ -17,16 +17,14 @@ from contramuse.catalogue.corpus.instruments import CHOKES, INSTRUMENTS, KITS
 from contramuse.catalogue.corpus.soundfont import Floats, SoundFont, low_pass
 from contramuse.errors import MissingDependencyError
 
-# Velocities at which an instrument changes its colour, and the low-pass cut-off of each: a floor and a multiple of the pitch.
+# Velocities at which an instrument changes its colour, and the low-pass cut-off: a floor, a multiple of the pitch.
 _LAYERS = ((58, 900.0, 4.0), (88, 2500.0, 9.0), (128, np.inf, np.inf))
 
 
 class Tones(Protocol):
     """A synthesizer."""
 
-    def tone(
-        self, program: int, *, key: int, bank: int, velocity: int, seconds: float, sample_rate: int
-    ) -> Floats:
+    def tone(self, program: int, *, key: int, bank: int, velocity: int, seconds: float, sample_rate: int) -> Floats:
         """float32 [t], t = seconds * sample_rate: a key of a General MIDI program (bank 128: of a drum kit), held."""
 
 
@@ -139,7 +137,7 @@ def _released(tone: Floats, held: float, release: float, sample_rate: int) -> Fl
     if key_up >= len(tone):
         return tone
     tail = np.arange(len(tone) - key_up, dtype=np.float32)
-    out = tone.copy()
+    out: Floats = tone.copy()
     out[key_up:] *= np.exp(tail * np.float32(-6.9 / (release * sample_rate)))
     return out
 

@@ -220,7 +220,7 @@ class SoundFont:
         cents = (key - region.root) * region.cents_per_key + region.cents
         rate = region.rate * 2 ** (cents / 1200)
         needed = int(length * rate / sample_rate) + 64
-        wave = self._samples[region.start : region.end]
+        wave: np.ndarray[Any, np.dtype[Any]] = self._samples[region.start : region.end]
         if region.loop:
             body = self._samples[region.start : region.loop_end]
             cycle = self._samples[region.loop_start : region.loop_end]

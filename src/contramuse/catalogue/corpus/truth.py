@@ -73,9 +73,9 @@ def audible_instruments(song: Song, mix: Mix) -> tuple[str, ...]:
 def causes(song: Song, mix: Mix) -> dict[str, float]:
     """The musical causes of the mood, each from 0 to 1.
 
-    tempo: 55 to 180 beats per minute, by its logarithm; density: note onsets per second (chords count once), 1 to 16, by
-    its logarithm; loudness: RMS of the mix from -26 to -13 dB; mode: its place from phrygian to lydian; register: mean
-    key of all pitched notes, weighted by length, from 48 to 72.
+    tempo: 55 to 180 beats per minute, by its logarithm; density: note onsets per second (chords count once), 1 to 16,
+    by its logarithm; loudness: RMS of the mix from -26 to -13 dB; mode: its place from phrygian to lydian; register:
+    mean key of all pitched notes, weighted by length, from 48 to 72.
     """
     pitched = [note for part in song.parts if part.instrument not in KITS for note in part.notes]
     onsets = sum(len({round(note.start * 20) for note in part.notes}) for part in song.parts)
@@ -98,9 +98,10 @@ def mood(weights: dict[str, float], reasons: dict[str, float]) -> float:
 def tags_of(song: Song, instruments: tuple[str, ...], reasons: dict[str, float]) -> tuple[str, ...]:
     """Words that a listener might give to a track, each by a stated rule.
 
-    slow/fast: below 85, above 130 beats per minute; quiet/loud and sparse/dense: the causes' lower and upper thirds;
-    major/minor and the mode; triple or compound time; swing; vocal/instrumental; drums/no drums; electronic (two or more
-    synthesizers or electronic drums) / acoustic (none); dry/reverberant: the room's lower and upper third.
+    slow/fast: below 85, above 130 beats per minute; quiet/loud: the cause below 1/3, above 2/3; sparse/dense: below
+    0.5, above 0.9; major/minor and the mode; triple or compound time; swing; vocal/instrumental; drums/no drums;
+    electronic (two or more synthesizers or electronic drums) / acoustic (none); dry/reverberant: the room's lower and
+    upper third.
     """
     plan = song.plan
     electronic = sum(label in _ELECTRONIC for label in instruments)
@@ -113,7 +114,7 @@ def tags_of(song: Song, instruments: tuple[str, ...], reasons: dict[str, float])
         "quiet": reasons["loudness"] < 1 / 3,
         "loud": reasons["loudness"] > 2 / 3,
         "sparse": reasons["density"] < 0.5,
-        "dense": reasons["density"] > 0.8,
+        "dense": reasons["density"] > 0.9,
         "major": is_major(plan.mode),
         "minor": not is_major(plan.mode),
         plan.mode: True,

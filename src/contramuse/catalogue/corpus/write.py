@@ -50,9 +50,7 @@ class Settings:
         """Check the values."""
         for name, low, high in (("tracks", 1, 10**6), ("seconds", 5, 3600), ("sample_rate", 16000, 48000)):
             if not low <= getattr(self, name) <= high:
-                raise UserError(
-                    "is out of range", name=name, value=getattr(self, name), fix=f"Choose {low} to {high}."
-                )
+                raise UserError("is out of range", name=name, value=getattr(self, name), fix=f"Choose {low} to {high}.")
         if self.seed < 0:
             raise UserError("is negative", name="seed", value=self.seed, fix="Choose 0 or more.")
         if self.stems not in ("flac", "none"):

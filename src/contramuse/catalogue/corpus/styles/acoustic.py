@@ -1,0 +1,266 @@
+"""Styles of acoustic ensembles."""
+
+from __future__ import annotations
+
+from contramuse.catalogue.corpus.styles.parts import SUNG, Role, Style
+
+ACOUSTIC: dict[str, Style] = {
+    "jazz": Style(
+        tempo=(72, 220),
+        swing=(0.60, 0.68),
+        modes={"major": 4, "dorian": 3, "minor": 2, "harmonic minor": 1},
+        major=("2 5 1 1", "1 6 2 5", "3 6 2 5", "1 4 3 6 2 5 1 5"),
+        minor=("2 5 1 1", "1 4 2 5", "1 6 2 5", "1 1 4 4 2 5 1 5"),
+        chord_bars=(1.0, 0.5),
+        chord_size=4,
+        roles={
+            "bass": Role(
+                kind="bass",
+                instruments={"upright bass": 8, "fretless bass": 1},
+                patterns=("R...3...5...a...", "R...5...3...a...", "R...3...5..53..."),
+            ),
+            "comp": Role(
+                kind="chords",
+                instruments={"piano": 5, "electric piano": 2, "vibraphone": 2, "clean guitar": 3, "organ": 1},
+                patterns=("x.....x.........", "..x.......x-....", "x--...x-......x.", "......x-..x....."),
+                centre=62,
+                level=-4,
+            ),
+            "lead": Role(
+                kind="lead",
+                instruments={
+                    "saxophone": 5,
+                    "trumpet": 4,
+                    "vibraphone": 2,
+                    "trombone": 2,
+                    "clarinet": 2,
+                    "piano": 1,
+                    "flute": 1,
+                },
+                patterns=("x.x.x.x.x.x.x...", "..x.x.x-x.x.x-..", "x-..x.x.x.x.x.x.", "x.xxx.x.x-....x."),
+                centre=69,
+                level=0,
+            ),
+            "voice": Role(
+                kind="voice", instruments={"voice": 3, "lead voice": 1}, patterns=SUNG, centre=66, chance=0.2
+            ),
+        },
+        drums=(
+            {
+                "ride": "X...X.x.X...X.x.",
+                "pedal hat": "....x.......x...",
+                "kick": "o.......o.......",
+                "snare": "..........o.....",
+            },
+            {
+                "ride": "X...X.x.X...X.x.",
+                "pedal hat": "....x.......x...",
+                "snare": "......o.....o.o.",
+                "kick": "o...o...o...o...",
+            },
+        ),
+        kits={"jazz kit": 4, "brush kit": 4, "standard kit": 2},
+        loose=0.014,
+        reverb=0.18,
+    ),
+    "bossa nova": Style(
+        tempo=(90, 176),
+        modes={"major": 4, "dorian": 3, "minor": 2, "lydian": 1},
+        major=("1 1 2 5", "1 6 2 5", "1 4 3 6", "1 2 3 2"),
+        minor=("1 4 2 5", "1 1 4 4", "1 7 6 5", "4 5 1 1"),
+        chord_bars=(2.0, 1.0),
+        chord_size=4,
+        roles={
+            "bass": Role(
+                kind="bass",
+                instruments={"upright bass": 5, "electric bass": 3, "fretless bass": 2},
+                patterns=("R-----5-5-----R-", "R-----5-R-----5-"),
+            ),
+            "guitar": Role(
+                kind="chords",
+                instruments={"nylon guitar": 7, "steel guitar": 2, "clean guitar": 1, "electric piano": 2},
+                patterns=("x-..x-..x.x-..x-", "x-.x-..x-..x-.x-", "..x-..x-.x-..x-."),
+                centre=60,
+                level=-1,
+            ),
+            "lead": Role(
+                kind="lead",
+                instruments={"flute": 5, "saxophone": 3, "vibraphone": 2, "clarinet": 1, "accordion": 1, "trumpet": 1},
+                patterns=("x--x--x--x--x---", "..x-x--x--x-....", "x---..x-x--x--x-"),
+                centre=72,
+            ),
+            "voice": Role(
+                kind="voice", instruments={"voice": 4, "lead voice": 1}, patterns=SUNG, centre=67, chance=0.5
+            ),
+            "pad": Role(kind="pad", instruments={"strings": 2, "warm pad": 1}, centre=67, level=-10, chance=0.25),
+        },
+        drums=(
+            {"stick": "x..x..x...x..x..", "hat": "x.o.x.o.x.o.x.o.", "kick": "x..xx..xx..xx..x"},
+            {
+                "stick": "x..x..x...x..x..",
+                "shaker": "xoxoxoxoxoxoxoxo",
+                "kick": "x.....x.x.....x.",
+                "conga": "....o..x....o.xx",
+            },
+        ),
+        kits={"brush kit": 4, "standard kit": 3, "jazz kit": 3},
+        loose=0.007,
+        reverb=0.16,
+    ),
+    "waltz": Style(
+        metre="3/4",
+        tempo=(76, 200),
+        modes={"major": 4, "minor": 2, "harmonic minor": 2, "lydian": 1},
+        major=("1 1 5 5", "1 4 5 1", "1 6 2 5", "4 1 5 1"),
+        minor=("1 1 5 5", "1 4 5 1", "1 6 4 5", "4 1 5 1"),
+        chord_bars=(1.0, 2.0),
+        roles={
+            "bass": Role(
+                kind="bass",
+                instruments={"contrabass": 5, "cello": 4, "upright bass": 2, "tuba": 1},
+                patterns=("R---........", "R-------....", "R---....5-.."),
+            ),
+            "chords": Role(
+                kind="chords",
+                instruments={
+                    "strings": 5,
+                    "pizzicato strings": 3,
+                    "accordion": 3,
+                    "piano": 3,
+                    "harp": 2,
+                    "harpsichord": 1,
+                },
+                patterns=("....x-..x-..", "....X-..x-..", "..x.x.x.x.x."),
+                centre=62,
+                level=-3,
+            ),
+            "lead": Role(
+                kind="lead",
+                instruments={
+                    "violin": 5,
+                    "clarinet": 3,
+                    "flute": 3,
+                    "oboe": 2,
+                    "accordion": 2,
+                    "trumpet": 1,
+                    "strings": 1,
+                },
+                patterns=("x-------x---", "x---x---x---", "x-----x-x-x-", "x-x-x-x-x-x-"),
+                centre=74,
+            ),
+            "counter": Role(
+                kind="counter",
+                instruments={"cello": 3, "french horn": 4, "viola": 2, "clarinet": 1},
+                centre=58,
+                level=-4,
+                chance=0.7,
+            ),
+            "voice": Role(
+                kind="voice",
+                instruments={"choir": 3, "voice": 1},
+                patterns=("x-----------", "x-------x---"),
+                centre=67,
+                chance=0.25,
+            ),
+        },
+        drums=({"timpani": "x..........."}, {}, {"snare": "....o...o...", "crash": "o..........."}),
+        kits={"orchestra kit": 1},
+        loose=0.012,
+        reverb=0.35,
+    ),
+    "baroque": Style(
+        tempo=(58, 150),
+        modes={"major": 4, "harmonic minor": 5},
+        major=("1 4 7 3 6 2 5 1", "1 5 6 3 4 1 4 5", "1 2 5 1", "1 5 1 4 2 5 1 1"),
+        minor=("1 4 7 3 6 2 5 1", "1 5 1 4 2 5 1 1", "1 4 5 1", "1 7 6 5"),
+        chord_bars=(0.5, 1.0),
+        roles={
+            "bass": Role(
+                kind="bass",
+                instruments={"cello": 5, "contrabass": 3, "bassoon": 3},
+                patterns=("R---3---5---a---", "R-3-5-3-R-3-5-a-", "R-------5---3---"),
+            ),
+            "keys": Role(
+                kind="arpeggio",
+                instruments={"harpsichord": 7, "church organ": 3, "nylon guitar": 2, "piano": 1},
+                patterns=("1234323412343234", "1.3.2.3.1.3.2.3.", "4321432143214321", "1-23-4321-23-432"),
+                centre=64,
+                level=-2,
+            ),
+            "lead": Role(
+                kind="lead",
+                instruments={"oboe": 3, "recorder": 4, "violin": 4, "flute": 2, "trumpet": 2, "harpsichord": 1},
+                patterns=("x-xxx-xxx-x-xxxx", "x-x-xxxxx-x-xxxx", "xxxxxxxxx-x-x---", "x---x-xxx-x-x-xx"),
+                centre=76,
+                level=-1,
+            ),
+            "counter": Role(
+                kind="counter",
+                instruments={"violin": 3, "oboe": 2, "strings": 3, "bassoon": 1},
+                centre=66,
+                level=-4,
+                chance=0.8,
+            ),
+            "voice": Role(
+                kind="voice",
+                instruments={"choir": 1},
+                patterns=("x-------x-------", "x---x---x-------"),
+                centre=66,
+                chance=0.25,
+            ),
+        },
+        loose=0.010,
+        reverb=0.30,
+    ),
+    "jig": Style(
+        metre="6/8",
+        tempo=(64, 146),
+        modes={"major": 4, "dorian": 3, "mixolydian": 3, "minor": 2},
+        major=("1 1 4 5", "1 4 1 5", "1 7 1 7", "1 5 6 4"),
+        minor=("1 1 7 7", "1 7 1 7", "1 4 7 1", "1 3 7 1"),
+        roles={
+            "bass": Role(
+                kind="bass",
+                instruments={"upright bass": 3, "cello": 2, "electric bass": 2, "contrabass": 1},
+                patterns=("R-----5-----", "R-----R---5-"),
+                chance=0.8,
+                level=-2,
+            ),
+            "strum": Role(
+                kind="chords",
+                instruments={"steel guitar": 6, "banjo": 3, "harp": 2, "nylon guitar": 1, "piano": 1},
+                patterns=("X...x.X...x.", "X.x.x.X.x.x.", "x-..x-x-..x-"),
+                centre=60,
+                level=-3,
+            ),
+            "lead": Role(
+                kind="lead",
+                instruments={"fiddle": 5, "recorder": 4, "accordion": 4, "bagpipe": 2, "flute": 3, "banjo": 2},
+                patterns=("x.x.x.x.x.x.", "x-..x.x.x.x.", "x.x.x.x-..x.", "xxx.x.x.x.x."),
+                centre=74,
+            ),
+            "counter": Role(
+                kind="counter",
+                instruments={"bagpipe": 1, "fiddle": 3, "accordion": 2, "cello": 1},
+                centre=62,
+                level=-6,
+                chance=0.5,
+            ),
+            "voice": Role(
+                kind="voice",
+                instruments={"voice": 2, "choir": 1},
+                patterns=("x---x-x---x-", "x-----x-----"),
+                centre=67,
+                chance=0.3,
+            ),
+        },
+        drums=(
+            {"low tom": "X...o.x...o.", "shaker": "o.o.o.o.o.o."},
+            {"tambourine": "x...x.x...x.", "kick": "x.....x....."},
+            {},
+        ),
+        kits={"room kit": 2, "brush kit": 1, "orchestra kit": 1},
+        loose=0.010,
+        reverb=0.18,
+    ),
+}

@@ -1,0 +1,197 @@
+"""Styles made in a studio: machines, loops, pads."""
+
+from __future__ import annotations
+
+from contramuse.catalogue.corpus.styles.parts import Role, Style
+
+STUDIO: dict[str, Style] = {
+    "hip hop": Style(
+        tempo=(64, 122),
+        swing=(0.54, 0.62),
+        swing_unit="16ths",
+        modes={"minor": 4, "dorian": 3, "phrygian": 1, "major": 2, "mixolydian": 1},
+        major=("1 4", "1 6", "2 1", "1 3 4 4"),
+        minor=("1 6", "1 4", "1 2", "1 7 6 6"),
+        chord_size=4,
+        roles={
+            "bass": Role(
+                kind="bass",
+                instruments={"synth bass": 6, "electric bass": 3, "upright bass": 2},
+                patterns=("R--...R...--R...", "R----.....R-..8.", "R-.R......R-5-.."),
+            ),
+            "loop": Role(
+                kind="chords",
+                instruments={
+                    "electric piano": 5,
+                    "piano": 4,
+                    "vibraphone": 2,
+                    "harp": 2,
+                    "strings": 2,
+                    "clean guitar": 2,
+                    "harpsichord": 2,
+                },
+                patterns=("x---..x-....x-..", "x-----x-........", "..x-..x-..x-...."),
+                centre=62,
+                level=-3,
+            ),
+            "hook": Role(
+                kind="arpeggio",
+                instruments={
+                    "flute": 2,
+                    "marimba": 2,
+                    "pizzicato strings": 2,
+                    "brass section": 2,
+                    "square lead": 2,
+                    "nylon guitar": 1,
+                },
+                patterns=("3.2.1...........", "........4.3.2.1.", "1.1...3.......2."),
+                centre=74,
+                level=-6,
+                chance=0.6,
+            ),
+            "voice": Role(
+                kind="voice",
+                instruments={"lead voice": 5, "synth voice": 3},
+                patterns=("x.xxx.xxx.xxx.x.", "xxx.x.xxx.x.xxx.", "x.xxx.x.xxx.xx..", "..xxx.xxx.x.x.xx"),
+                centre=57,
+                level=0,
+                chance=0.9,
+            ),
+        },
+        drums=(
+            {"kick": "X..x......X..x..", "snare": "....X.......X...", "hat": "x.x.x.x.x.x.x.xx"},
+            {
+                "kick": "X.....x.x.X.....",
+                "clap": "....X.......X...",
+                "hat": "xxx.xxx.xxx.xoxo",
+                "open hat": "..............x.",
+            },
+            {"kick": "X..X..X.........", "snare": "........X.......", "hat": "x.x.xxx.x.x.xxxx"},
+        ),
+        kits={"808 kit": 5, "electronic kit": 2, "room kit": 3},
+        loose=0.004,
+        reverb=0.08,
+    ),
+    "techno": Style(
+        tempo=(104, 156),
+        modes={"minor": 4, "phrygian": 2, "dorian": 2, "major": 2, "mixolydian": 1},
+        major=("1 1 1 1", "1 1 4 4", "1 7 1 7"),
+        minor=("1 1 1 1", "1 1 6 7", "1 1 1 2"),
+        chord_bars=(2.0, 1.0),
+        roles={
+            "bass": Role(
+                kind="bass",
+                instruments={"synth bass": 8, "picked bass": 1},
+                patterns=("..R...R...R...R.", "..RR..RR..RR..R8", "R..R..R.R..R..8."),
+            ),
+            "sequence": Role(
+                kind="arpeggio",
+                instruments={"square lead": 4, "synth lead": 3, "marimba": 2, "clavinet": 1, "electric piano": 1},
+                patterns=("1.23.12.31.23.12", "1.1.2.1.3.1.2.4.", "1213121412131214"),
+                centre=66,
+                level=-4,
+            ),
+            "stab": Role(
+                kind="chords",
+                instruments={"saw stab": 5, "organ": 3, "piano": 3, "strings": 1},
+                patterns=("..x...x...x...x.", "...x..x.....x...", "x..x..x..x..x..."),
+                centre=62,
+                level=-5,
+                chance=0.8,
+            ),
+            "pad": Role(
+                kind="pad", instruments={"warm pad": 3, "sweep pad": 3, "strings": 2}, centre=60, level=-9, chance=0.7
+            ),
+            "voice": Role(
+                kind="voice",
+                instruments={"synth voice": 4, "choir": 1, "voice": 1},
+                patterns=("x---..........x.", "....x-..x-......"),
+                centre=66,
+                level=-2,
+                chance=0.35,
+            ),
+        },
+        drums=(
+            {
+                "kick": "X...X...X...X...",
+                "clap": "....X.......X...",
+                "open hat": "..X...X...X...X.",
+                "hat": "o.o.o.o.o.o.o.o.",
+            },
+            {
+                "kick": "X...X...X...X..x",
+                "hat": "xoxxxoxxxoxxxoxx",
+                "snare": "....X.......X..o",
+                "open hat": "..x...x...x...x.",
+            },
+        ),
+        kits={"808 kit": 4, "electronic kit": 5},
+        loose=0.0,
+        reverb=0.14,
+    ),
+    "ambient": Style(
+        tempo=(54, 132),
+        modes={"lydian": 3, "major": 3, "dorian": 3, "minor": 2},
+        major=("1 2", "1 4", "1 6 4 2", "4 1"),
+        minor=("1 4", "1 6", "1 7 4 1", "6 1"),
+        chord_bars=(2.0,),
+        chord_size=5,
+        roles={
+            "bass": Role(
+                kind="bass",
+                instruments={"synth bass": 3, "contrabass": 2, "fretless bass": 2},
+                patterns=("R---------------",),
+                level=-4,
+                chance=0.75,
+            ),
+            "pad": Role(
+                kind="pad",
+                instruments={"warm pad": 3, "sweep pad": 3, "choir pad": 3, "strings": 2, "church organ": 1},
+                centre=60,
+                level=0,
+            ),
+            "sparkle": Role(
+                kind="arpeggio",
+                instruments={
+                    "harp": 3,
+                    "vibraphone": 3,
+                    "marimba": 2,
+                    "electric piano": 3,
+                    "piano": 2,
+                    "nylon guitar": 1,
+                },
+                patterns=("1.....3.....2...", "....4.......3...", "1..2..3....4...."),
+                centre=76,
+                level=-6,
+                chance=0.85,
+            ),
+            "lead": Role(
+                kind="lead",
+                instruments={
+                    "flute": 3,
+                    "recorder": 1,
+                    "french horn": 2,
+                    "cello": 2,
+                    "clean guitar": 2,
+                    "synth lead": 1,
+                },
+                patterns=("x---------------", "x-------x-------", "....x-----------"),
+                centre=69,
+                level=-4,
+                chance=0.7,
+            ),
+            "voice": Role(
+                kind="voice",
+                instruments={"choir": 3, "voice": 3},
+                patterns=("x---------------", "x-------x-------"),
+                centre=64,
+                level=-3,
+                chance=0.45,
+            ),
+        },
+        drums=({}, {"shaker": "o...o...o...o..."}),
+        kits={"808 kit": 1, "orchestra kit": 1},
+        loose=0.02,
+        reverb=0.55,
+    ),
+}
