@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -109,18 +110,19 @@ class _Waiting:
         samples, device = x.shape[-1], x.device
         if spectral:
             n_fft = good_size(samples + sum(self._spectral(i).ring(samples) for i in spectral))
-            spectrum = torch.fft.rfft(x, n_fft)
-            for i in spectral:
-                response = self._spectral(i).response(take(self._params[i], rows, device), n_fft)
-                spectrum = spectrum * response[:, None]
+            responses = [self._spectral(i).response(take(self._params[i], rows, device), n_fft) for i in spectral]
+            spectrum = torch.fft.rfft(x, n_fft).mul_(math.prod(responses[1:], start=responses[0])[:, None])
             x = torch.fft.irfft(spectrum, n_fft)[..., :samples]
         for effect, params, active in zip(self._effects, self._params, self._active, strict=True):
             mine = active[rows].nonzero().squeeze(1)
             if isinstance(effect, Spectral) or len(mine) == 0:
                 continue
-            place = mine.to(device)
-            changed = effect._apply(x.index_select(0, place), take(params, rows[mine], device))
-            x = x.index_copy(0, place, changed)
+            place, own = mine.to(device), take(params, rows[mine], device)
+            if isinstance(effect, Factor):
+                factor = torch.ones(len(rows), device=device).index_copy_(0, place, effect.factor(own))
+                x.mul_(factor[:, None, None])
+            else:
+                x.index_copy_(0, place, effect._apply(x.index_select(0, place), own))
         return x
 
     def _spectral(self, i: int) -> Spectral:

@@ -37,4 +37,4 @@ def fall(hz: Float[Tensor, " bins"], edge: Float[Tensor, " b"], width: Float[Ten
 @lru_cache(maxsize=16)
 def chunk_rows(samples: int, device: torch.device) -> int:
     """Rows to process at once: on a CPU so few that they stay in its cache, on a device all."""
-    return max(1, 2**19 // samples) if device.type == "cpu" else 2**31
+    return max(1, 2**20 // samples) if device.type == "cpu" else 2**31

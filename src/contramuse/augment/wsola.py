@@ -32,12 +32,14 @@ class Grains:
 
     @staticmethod
     def of(sample_rate: int) -> Grains:
-        """SoX's sizes: grains of 82 ms, 12 ms of overlap, a search over 14.68 ms."""
+        """SoX's sizes: grains of 82 ms, 12 ms of overlap, a search over at least 14.68 ms."""
         overlap = max(2, round(0.012 * sample_rate))
+        # So that overlap and search together are quick to transform.
+        width = good_size(overlap + max(2, round(0.01468 * sample_rate)))
         return Grains(
             hop=max(4, round(0.082 * sample_rate) - overlap),
             overlap=overlap,
-            search=max(2, round(0.01468 * sample_rate)),
+            search=width - overlap,
         )
 
 
@@ -69,21 +71,21 @@ def starts(
     lowest = lowest.clamp(min=0).minimum((last - grains.search + 1).clamp(min=0))
     onward = (grains.hop * ratio).round().to(torch.int64)
 
-    padded = torch.nn.functional.pad(x, (0, width + grains.overlap))
-    n_fft = good_size(width)
     span = torch.arange(width, device=device)
+    index = (lowest[:, :, None] + span).clamp_(max=samples - 1).flatten(1)
+    window = x.gather(1, index).view(-1, count, width)
+    spectrum = torch.fft.rfft(window)
+    energy = window.square_().cumsum_(2)
+    power = energy[..., grains.overlap - 1 : -1].clone()
+    power[..., 1:] -= energy[..., : grains.search - 1]
     begin = torch.zeros_like(lowest[:, 0])
     found = [begin]
     for k in range(1, count):
-        low = lowest[:, k, None]
-        template = padded.gather(1, (begin + onward)[:, None] + span[: grains.overlap])
-        window = padded.gather(1, low + span)
-        product = torch.fft.rfft(window, n_fft) * torch.fft.rfft(template, n_fft).conj()
-        match = torch.fft.irfft(product, n_fft)[:, : grains.search]
+        index = ((begin + onward)[:, None] + span[: grains.overlap]).clamp_(max=samples - 1)
+        template = torch.fft.rfft(x.gather(1, index), width)
+        match = torch.fft.irfft(spectrum[:, k] * template.conj(), width)[:, : grains.search]
         # The least squared difference to the waveform that would have come next.
-        energy = window.square().cumsum_(1)
-        power = energy[:, grains.overlap - 1 : -1] - torch.nn.functional.pad(energy[:, : grains.search - 1], (1, 0))
-        begin = lowest[:, k] + (2 * match - power).argmax(1)
+        begin = lowest[:, k] + torch.add(power[:, k], match, alpha=-2.0).argmin(1)
         found.append(begin)
     return torch.stack(found, 1)
 
