@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -47,12 +47,13 @@ class Chain(Augmentation):
                 waiting.add(augmentation, own, active)
             elif isinstance(augmentation, PitchShift):
                 waiting.add(augmentation.before(), own, active)
-                waiting.shift(augmentation, own, active)
+                waiting.change(augmentation.shift, own, active)
+            elif isinstance(augmentation, Mixup):
+                if bool(active.any()):  # a partner's row is read, whether it is mixed itself or not
+                    waiting.flush(torch.ones_like(active))
+                    waiting.x = augmentation.apply(waiting.x, {**own, "active": active})
             else:
-                # A partner's row is read too, whether it is mixed itself or not.
-                together = isinstance(augmentation, Mixup) and bool(active.any())
-                waiting.flush(torch.ones_like(active) if together else active)
-                waiting.x = augmentation.apply(waiting.x, {**own, "active": active})
+                waiting.change(augmentation._apply, own, active)
         waiting.flush(torch.ones(len(x), dtype=torch.bool))
         return waiting.x
 
@@ -82,13 +83,13 @@ class _Waiting:
             self._params.append({name: value.to(self.x.device, non_blocking=True) for name, value in params.items()})
             self._active.append(active.clone())
 
-    def shift(self, augmentation: PitchShift, params: Params, active: Bool[Tensor, " b"]) -> None:
-        """Apply what waits for the active rows, and the rest of the pitch shift after it."""
+    def change(self, effect: Callable[[Tensor, Params], Tensor], params: Params, active: Bool[Tensor, " b"]) -> None:
+        """Apply what waits for the active rows, and then ``effect``."""
         self.flush(active)
         rows = active.nonzero().squeeze(1)
         if len(rows) > 0:
             place = rows.to(self.x.device)
-            changed = augmentation.shift(self.x.index_select(0, place), take(params, rows, self.x.device))
+            changed = effect(self.x.index_select(0, place), take(params, rows, self.x.device))
             self.x.index_copy_(0, place, changed)
 
     def flush(self, rows: Bool[Tensor, " b"]) -> None:

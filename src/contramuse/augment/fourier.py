@@ -13,8 +13,10 @@ _SIZES: list[int] = sorted({2**a * 3**b * 5**c for a in range(4, 27) for b in ra
 
 @lru_cache(maxsize=256)
 def good_size(samples: int) -> int:
-    """The smallest length >= ``samples`` with only the factors 2, 3 and 5 (a multiple of 16): fast to transform."""
-    return next(size for size in _SIZES if size >= samples)
+    """A length >= ``samples`` that is fast to transform: factors 2, 3 and 5, or a power of two where it is near."""
+    size = next(size for size in _SIZES if size >= samples)
+    power = 1 << (samples - 1).bit_length()
+    return power if power < 1.1 * size else size
 
 
 @lru_cache(maxsize=16)

@@ -107,10 +107,11 @@ def read(
         Signals of the length of ``x``.
     """
     rows = chunk_rows(2 * x.shape[1], x.device)
-    parts = [
-        _read(x[i : i + rows], begin[i : i + rows], ratio[i : i + rows], grains) for i in range(0, x.shape[0], rows)
-    ]
-    return torch.cat(parts)
+    y = torch.empty_like(x)
+    for i in range(0, x.shape[0], rows):
+        part = slice(i, i + rows)
+        y[part] = _read(x[part], begin[part], ratio[part], grains)
+    return y
 
 
 def spline_gain(hz: Float[Tensor, " bins"], sample_rate: int) -> Float[Tensor, " bins"]:
