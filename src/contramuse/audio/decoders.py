@@ -28,6 +28,8 @@ MOST_FRAMES = 1 << 40
 """A header that claims more frames than this (a year at 44.1 kHz) claims nothing."""
 
 NO_NUMBERS = "samples that are no numbers"
+MOST_PLANES = 8
+"""PyAV reads past the end of a frame with this many planes or more (seen in 18.1): these are interleaved first."""
 LOUDEST = 1000.0
 """Float samples beyond this (60 dB over full scale) are no audio."""
 
@@ -185,7 +187,7 @@ def _av_frames(container: Any, stream: Any, facts: Facts) -> Iterator[Block]:
     import av
 
     lost, reason, seconds = 0, "", 0.0
-    packets = container.demux(stream)
+    packets, packed = container.demux(stream), av.AudioResampler(format="flt")
     while True:
         try:
             packet = next(packets)
@@ -202,6 +204,8 @@ def _av_frames(container: Any, stream: Any, facts: Facts) -> Iterator[Block]:
             facts.damaged_seconds += float(packet.duration * packet.time_base) if packet.duration else 0.0
             continue
         for frame in frames:
+            if frame.format.is_planar and frame.layout.nb_channels >= MOST_PLANES:
+                (frame,) = packed.resample(frame)  # the same samples, interleaved
             rate, block = frame.sample_rate, _av_array(frame)
             facts.begin(rate, block.shape[0])
             seconds += frame.samples / rate
