@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from contramuse.augment import AUGMENTATIONS, Augmentation, Chain
+from contramuse.errors import RecipeError
 
 ROWS, SAMPLES, BANDS, FRAMES = 5, 8000, 32, 60
 NEUTRAL: dict[str, dict[str, Any]] = {
@@ -133,3 +134,9 @@ def test_a_device_gives_what_the_cpu_gives(name: str) -> None:
     there = augmentation.apply(x.cuda(), params)
     assert there.device.type == "cuda"
     torch.testing.assert_close(there.cpu(), augmentation.apply(x, params), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_error_names_it_as_recipes_do(name: str) -> None:
+    with pytest.raises(RecipeError, match=rf"augment\.{name}\.p: '2'"):
+        build(name, p=2)

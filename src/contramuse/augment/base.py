@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -78,7 +79,8 @@ class Augmentation(ABC):
             self._within(name, end, low=low, high=high)
 
     def _setting(self, name: str) -> str:
-        return f"augment.{type(self).__name__}.{name}"
+        kind = re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()  # as recipes name it
+        return f"augment.{kind}.{name}"
 
 
 class Factor(Augmentation):
