@@ -24,13 +24,9 @@ from contramuse.errors import LibraryError, UserError
 if TYPE_CHECKING:
     from contramuse.catalogue.library import Library
 
-_NAME = r"[A-Za-z_][\w. -]*?"
-_OPERATOR = r"!=|<=|>=|=|<|>"
-_ONE = re.compile(
-    rf"""\s*(?P<field>{_NAME})\s*(?P<operator>{_OPERATOR})\s*
-    (?:"(?P<quoted>[^"]*)"|(?P<plain>.*?))\s*
-    (?:$|(?:,\s*|\s+and\s+)(?={_NAME}\s*(?:{_OPERATOR})))""",
-    re.VERBOSE | re.IGNORECASE,
+_QUOTED = re.compile(r'"[^"]*"')
+_START = re.compile(
+    r"(?:^|,|\band\b)\s*(?P<field>[^\W\d][\w.-]*(?: [\w.-]+){0,4}?) ?(?P<operator>!=|<=|>=|=|<|>)", re.IGNORECASE
 )
 _HELP = 'Write FIELD=VALUE with = != < <= > >=, e.g. "artist!=@query, seconds>60".'
 COLUMNS = (*TEXT, "seconds")
@@ -57,15 +53,17 @@ def parse(text: str) -> list[Condition]:
     Raises:
         UserError: it has another form.
     """
-    found, position = [], 0
-    while position < len(text.strip()):
-        match = _ONE.match(text.strip(), position)
-        if match is None:
-            raise UserError("is not a condition", name="--where", value=text, fix=_HELP)
-        quoted = match["quoted"]
-        found.append(Condition(match["field"], match["operator"], match["plain"] if quoted is None else quoted))
-        position = match.end()
-    return found
+    given = text.strip()
+    # Quoted text is hidden from the search for where conditions begin.
+    starts = list(_START.finditer(_QUOTED.sub(lambda quoted: '"' + "_" * (len(quoted[0]) - 2) + '"', given)))
+    if given and (not starts or starts[0].start() > 0):
+        raise UserError("is not a condition", name="--where", value=text, fix=_HELP)
+    ends = [*(start.start() for start in starts), len(given)][1:]
+    values = [given[start.end() : end].strip() for start, end in zip(starts, ends, strict=True)]
+    return [
+        Condition(start["field"], start["operator"], value[1:-1] if _QUOTED.fullmatch(value) else value)
+        for start, value in zip(starts, values, strict=True)
+    ]
 
 
 def select(
