@@ -5,7 +5,8 @@ from contramuse.augment import PRESETS, Augmentation, Chain, Params
 from contramuse.augment.cut import Reverse
 from contramuse.augment.filters import Filter
 from contramuse.augment.level import Gain, Polarity
-from contramuse.augment.mix import Mixup
+from contramuse.augment.mask import FrequencyMask, TimeMask
+from contramuse.augment.mix import FeatureMixup, Mixup
 from contramuse.augment.pitch import PitchShift
 from contramuse.augment.space import Delay, Reverb
 from signals import RATE, music, noise, rms
@@ -95,3 +96,20 @@ def test_only_the_generator_given_is_used() -> None:
     assert torch.equal(chain.apply(x, first), chain.apply(x, again))
     assert not torch.equal(chain.apply(x, first), chain.apply(x, chain.draw(8, seeded(2))))
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_autocast_and_training_mode_do_not_matter() -> None:
+    x, chain = music(12).requires_grad_(), Chain(PRESETS["semisupcon"](RATE))
+    params = chain.draw(12, seeded())
+    expected = chain.apply(x.detach(), params)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        under = chain.apply(x, params)
+    assert under.dtype == torch.float32
+    assert not under.requires_grad
+    assert torch.equal(under, expected)
+
+
+def test_a_batch_of_features() -> None:
+    x, chain = torch.rand(6, 40, 80, generator=seeded()), Chain((TimeMask(), FrequencyMask(p=0.5), FeatureMixup(p=0.5)))
+    params = chain.draw(6, seeded())
+    assert torch.equal(chain.apply(x, params), one_by_one(chain, x, params))

@@ -42,7 +42,7 @@ class Mixup(Augmentation):
     @torch.no_grad()
     def apply(self, x: Float[Tensor, "b c t"], params: Params) -> Float[Tensor, "b c t"]:
         """The batch with its active rows mixed; ``x`` itself is left as it is."""
-        weight = torch.where(params["active"], params["weight"], 1.0).to(x.device)[:, None, None]
+        weight = torch.where(params["active"].to(x.device), params["weight"].to(x.device), 1.0)[:, None, None]
         return torch.lerp(x[params["partner"].to(x.device)], x, weight)
 
     def _apply(self, x: Float[Tensor, "b c t"], params: Params) -> Float[Tensor, "b c t"]:
