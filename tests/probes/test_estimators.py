@@ -22,7 +22,7 @@ def test_linear_is_sklearns_softmax_regression(data, strength):
     x, y = data
     ours = Linear(kind="multiclass", classes=4, strength=strength).fit(x, y)
     theirs = LogisticRegression(C=strength, tol=1e-8, max_iter=5000).fit(x, y)
-    np.testing.assert_allclose(np.exp(ours.predict(x)), theirs.predict_proba(x), atol=2e-3)
+    np.testing.assert_allclose(np.exp(ours.predict(x)), theirs.predict_proba(x), atol=5e-3)
 
 
 def test_linear_one_vs_rest_is_sklearns_per_tag(data):
@@ -46,7 +46,7 @@ def test_a_warm_start_leads_to_the_same_place(data):
     cold = Linear(kind="multiclass", classes=4, strength=1.0).fit(x, y)
     weak = Linear(kind="multiclass", classes=4, strength=0.01).fit(x, y)
     warm = Linear(kind="multiclass", classes=4, strength=1.0, start=weak).fit(x, y)
-    np.testing.assert_allclose(cold.predict(x), warm.predict(x), atol=2e-2)
+    np.testing.assert_allclose(np.exp(cold.predict(x)), np.exp(warm.predict(x)), atol=5e-3)
 
 
 @pytest.mark.parametrize("make", [Linear, Neighbours, MLP])

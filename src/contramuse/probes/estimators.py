@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.special import expit, log_expit, logsumexp
+from scipy.special import log_expit, logsumexp
 from typing_extensions import Self
 
 Kind = Literal["multiclass", "multilabel", "numeric"]
@@ -101,7 +101,7 @@ class Linear(Probe):
         found[-1] = prior_scores(share, self.kind)
         if self.start is not None:
             found[:, live] = np.vstack([self.start.coef_, self.start.intercept_])[:, live]
-        options = {"maxiter": 300, "gtol": 1e-5, "ftol": 1e-8, "maxcor": 20}
+        options = {"maxiter": 300, "gtol": 1e-4, "ftol": 1e-7, "maxcor": 20}
         solve: Any = minimize
         settings = (x, target[:, live], self.kind, self.strength)
         solved = solve(_objective, found[:, live].ravel(), settings, "L-BFGS-B", True, options=options)
@@ -129,10 +129,16 @@ def _objective(
     weights, size = flat.reshape(x.shape[1] + 1, -1), len(x)
     z = x @ weights[:-1] + weights[-1]
     if kind == "multiclass":
-        norm = logsumexp(z, axis=1, keepdims=True)
-        total, slope = float((norm[:, 0] - (z * target).sum(axis=1)).sum()), np.exp(z - norm) - target
+        z -= z.max(axis=1, keepdims=True)
+        slope = np.exp(z)
+        sums = slope.sum(axis=1, keepdims=True)
+        total = float(np.log(sums).sum() - (z * target).sum())
+        slope /= sums
+        slope -= target
     else:
-        total, slope = float((np.logaddexp(0, z) - z * target).sum()), expit(z) - target
+        small = np.exp(-np.abs(z))
+        total = float((np.maximum(z, 0) + np.log1p(small) - z * target).sum())
+        slope = np.where(z >= 0, 1.0, small) / (1 + small) - target
     penalty = weights[:-1] / (strength * size)
     gradient = np.vstack([x.T @ slope / size + penalty, slope.sum(axis=0, keepdims=True) / size])
     return total / size + 0.5 * float((weights[:-1] * penalty).sum()), gradient.ravel()

@@ -52,22 +52,25 @@ def ranking(
     sum over distinct scores of (recall gained) x (precision there), without interpolation.
     """
     order = np.argsort(-score, kind="stable")
-    weights, positive = w[order], (y[order] > 0)[:, None]
-    ends = np.flatnonzero(np.append(np.diff(score[order]) != 0, True))
-    tp = np.cumsum(weights * positive, axis=0, dtype=np.float32)[ends]
-    everything = np.cumsum(weights, axis=0, dtype=np.float32)[ends]
-    gained = np.diff(tp, axis=0, prepend=np.zeros_like(tp[:1]))
-    fp = everything - tp
-    wrong = np.diff(fp, axis=0, prepend=np.zeros_like(fp[:1]))
-    positives, negatives = tp[-1].astype(np.float64), fp[-1].astype(np.float64)
-    area = (wrong * (tp - 0.5 * gained)).sum(axis=0, dtype=np.float64)
-    precision = np.divide(tp, everything, out=np.zeros_like(tp), where=everything > 0)
-    gain = (gained * precision).sum(axis=0, dtype=np.float64)
-    exists = (positives > 0) & (negatives > 0)
+    hits = np.flatnonzero(y[order] > 0)
+    first = np.append(True, np.diff(score[order]) != 0)  # of the tracks of equal score
+    step = np.cumsum(first)[hits] - 1
+    starts, ends = np.flatnonzero(first)[step], np.append(np.flatnonzero(first)[1:], len(y))[step]
+    above = np.concatenate([np.zeros((1, w.shape[1]), np.float32), np.cumsum(w[order], axis=0, dtype=np.float32)])
+    gained = w[order[hits]]
+    true = np.concatenate([np.zeros((1, w.shape[1]), np.float32), np.cumsum(gained, axis=0, dtype=np.float32)])
+    # Of each positive: positives and all tracks down to the end of its step, and down to its start.
+    true_end, all_end = true[np.searchsorted(starts, starts, side="right")], above[ends]
+    false_end = all_end - true_end
+    false_start = above[starts] - true[np.searchsorted(starts, starts, side="left")]
+    positives, everything = true[-1].astype(np.float64), above[-1].astype(np.float64)
+    negatives = everything - positives
+    precision = np.divide(true_end, all_end, out=np.zeros_like(true_end), where=all_end > 0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        auc = np.where(exists, area / (positives * negatives), np.nan)
-        ap = np.where(exists, gain / positives, np.nan)
-    return auc, ap
+        exists = (positives > 0) & (negatives > 0)
+        beaten = np.einsum("pr,pr->r", gained, false_end + false_start, dtype=np.float64) / (2 * positives * negatives)
+        found = np.einsum("pr,pr->r", gained, precision, dtype=np.float64) / positives
+    return np.where(exists, 1 - beaten, np.nan), np.where(exists, found, np.nan)
 
 
 def usable_tags(y: Float[np.ndarray, "n c"]) -> NDArray[np.intp]:

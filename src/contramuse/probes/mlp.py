@@ -13,25 +13,24 @@ from typing_extensions import Self
 
 from contramuse.probes.estimators import ABSENT, Kind, Probe, Scores, X, Y
 
-LOOK, PATIENCE = 5, 6
+LOOK, PATIENCE = 4, 5
 """Steps between looks at the validation loss, and looks without a fall before the end."""
 LEAST = 0.005
 """Relative fall of the validation loss that counts as one."""
 
 
 class MLP(Probe):
-    """Linear, ReLU, dropout, linear; AdamW on shuffled batches; float32.
+    """Linear, ReLU, linear; AdamW on shuffled batches; float32.
 
     ``fit`` runs for ``steps``; ``fit_until`` keeps the weights of the smallest validation loss.
 
     Args:
         kind: of the target.
         classes: c, outputs (1 for numeric).
-        seed: of the first weights, the dropout and the order of the tracks.
+        seed: of the first weights and the order of the tracks.
         hidden: units.
         lr: learning rate of AdamW.
         weight_decay: of AdamW.
-        dropout: share of hidden units dropped.
         batch: tracks per step.
         steps: largest number of steps.
     """
@@ -43,14 +42,13 @@ class MLP(Probe):
         classes: int,
         seed: int = 0,
         hidden: int = 512,
-        lr: float = 2e-3,
+        lr: float = 3e-3,
         weight_decay: float = 1e-2,
-        dropout: float = 0.25,
         batch: int = 256,
         steps: int = 200,
     ) -> None:
         self.kind, self.classes, self.seed = kind, classes, seed
-        self.hidden, self.lr, self.weight_decay, self.dropout = hidden, lr, weight_decay, dropout
+        self.hidden, self.lr, self.weight_decay = hidden, lr, weight_decay
         self.batch, self.steps = batch, steps
 
     def fit(self, x: X, y: Y) -> Self:
@@ -73,14 +71,14 @@ class MLP(Probe):
         optimizer = torch.optim.AdamW(self.weights_, lr=self.lr, weight_decay=self.weight_decay, fused=True)
         best, kept, waited, self.steps_ = float("inf"), self.weights_, 0, self.steps
         for step, rows in enumerate(self._batches(len(inputs), generator), start=1):
-            value = self._loss(self._forward(inputs[rows], generator), target[rows])
+            value = self._loss(self._forward(inputs[rows]), target[rows])
             for weight, gradient in zip(self.weights_, torch.autograd.grad(value, self.weights_), strict=True):
                 weight.grad = gradient
             optimizer.step()
             if seen is None or step % LOOK:
                 continue
             with torch.no_grad():
-                now = float(self._loss(self._forward(seen[0], None), seen[1]))
+                now = float(self._loss(self._forward(seen[0]), seen[1]))
             waited += 1
             if now < best * (1 - LEAST):
                 best, waited, self.steps_ = now, 0, step
@@ -104,7 +102,7 @@ class MLP(Probe):
     def predict(self, x: X) -> Scores:
         """Scores [n c] of ``x`` [n h]."""
         with torch.no_grad():
-            z = self._forward(torch.as_tensor(x, dtype=torch.float32), None)
+            z = self._forward(torch.as_tensor(x, dtype=torch.float32))
             if self.kind == "multiclass":
                 z = F.log_softmax(z, dim=1).clamp(min=ABSENT)
         return np.asarray(z.double().numpy() * self.scale_ + self.offset_)
@@ -118,11 +116,8 @@ class MLP(Probe):
         weights = [first, torch.zeros(self.hidden), last, torch.zeros(self.classes)]
         return [weight.requires_grad_() for weight in weights]
 
-    def _forward(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+    def _forward(self, x: Tensor) -> Tensor:
         hidden = F.relu(F.linear(x, self.weights_[0], self.weights_[1]))
-        if generator is not None and self.dropout > 0:
-            kept = torch.rand(hidden.shape, generator=generator) >= self.dropout
-            hidden = hidden * kept / (1 - self.dropout)
         z = F.linear(hidden, self.weights_[2], self.weights_[3])
         return z if self._present is None else z.masked_fill(~self._present, ABSENT)
 
