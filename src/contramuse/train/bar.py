@@ -80,8 +80,6 @@ def watch_line(step: int, found: Mapping[str, float], *, loss: float | None) -> 
     if loss is not None:
         parts.append(f"loss {loss:.4f}")
     parts += [text.format(found[name]) for name, text in SHOWN.items() if name in found]
-    for name, value in found.items():
-        if name.startswith("knn_"):
-            field = name.removeprefix("knn_")
-            parts.append(f"k-NN {field} {value:.2f} (chance {found[f'chance_{field}']:.2f})")
-    return " | ".join(parts)
+    fields = [name.removeprefix("knn_") for name in found if name.startswith("knn_")]
+    near = [f"{field} {found[f'knn_{field}']:.2f} ({found[f'chance_{field}']:.2f})" for field in fields]
+    return " | ".join([*parts, *([f"neighbours share (chance) {', '.join(near)}"] if near else [])])

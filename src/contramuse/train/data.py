@@ -146,13 +146,22 @@ class MusicData(LightningDataModule):
     def _process(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
-    def train_dataloader(self) -> Ahead:
-        """The endless batches of this process, from where the run stands."""
-        process, processes = self._process()
-        stream = Batches(
+    def stream(self, *, process: int, processes: int) -> Batches:
+        """The rows of the batches of one process, from the start of the run.
+
+        Raises:
+            LibraryError: there are fewer tracks than one batch.
+            UserError: the batch cannot be shared equally by the processes.
+        """
+        return Batches(
             self._sampler, self._library, self.rows,
             batch=self._batch, seed=self._seed, process=process, processes=processes,
         )  # fmt: skip
+
+    def train_dataloader(self) -> Ahead:
+        """The endless batches of this process, from where the run stands."""
+        process, processes = self._process()
+        stream = self.stream(process=process, processes=processes)
         if self._position is not None:
             stream.load_state_dict(dict(self._position))
         pin = torch.cuda.is_available()

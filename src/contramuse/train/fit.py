@@ -93,26 +93,28 @@ def fit(
         StorageError: something could not be written; last.ckpt is whole.
     """
     began = time.monotonic() if began is None else began
-    first = not is_launched()
+    on_cpu = accelerator == "cpu" or (accelerator == "auto" and not torch.cuda.is_available())
+    if devices == -1:
+        devices = 1 if on_cpu else max(torch.cuda.device_count(), 1)
     data = MusicData(recipe, library)
-    checkpoint = run / "checkpoints" / "last.ckpt"
-    state = read_checkpoint(checkpoint) if start == "resume" else None
+    data.stream(process=0, processes=devices)  # refuses a batch that does not fit, before anything is written
+    checkpoint, state = run / "checkpoints" / "last.ckpt", None
     if start == "resume":
         same_library(run, library)
-    elif first:
-        claim(run)
-        describe(run, recipe, library, minutes=minutes, facts=data.facts())
-    bar = Bar(console if first else None)
-    _introduce(bar, recipe, library, data)
+        state = read_checkpoint(checkpoint) if checkpoint.exists() else None
     module = Contrastive(recipe, sample_rate=library.sample_rate)
+    bar = Bar(None if is_launched() else console)
     pace = Pace(recipe.train, minutes=minutes, began=began)
-    keeper = Keeper(checkpoint.parent)
-    watch = Watch(library, tower=recipe.embed.tower)
+    watch, keeper = Watch(library, tower=recipe.embed.tower), Keeper(checkpoint.parent)
     session = Session(pace, watch, keeper, bar, checkpoint_every=recipe.train.checkpoint_every)
     trainer = _trainer(
         recipe, run, [pace, session], steps=recipe.train.steps if minutes is None else -1, devices=devices,
-        accelerator=accelerator, resumed_at=state["global_step"] if state else 0,
+        accelerator="cpu" if on_cpu else accelerator, resumed_at=state["global_step"] if state else 0,
     )  # fmt: skip
+    if start == "new" and not is_launched():
+        claim(run)
+        describe(run, recipe, library, minutes=minutes, facts=data.facts())
+    _introduce(bar, recipe, library, data, resumed_at=state["global_step"] if state else None)
     with _told(run, checkpoint):
         try:
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint if state else None)
@@ -123,7 +125,8 @@ def fit(
         )
         if trainer.is_global_zero:
             _save_models(recipe, library, run, module)
-            bar.say(f"{outcome.steps:,} steps in {words(outcome.seconds)}; model: {run / 'model'}", style="green")
+            done = f"{outcome.steps:,} {'step' if outcome.steps == 1 else 'steps'} in {words(outcome.seconds)}"
+            bar.say(f"{done}; model: {run / 'model'}", style="green")
     return outcome
 
 
@@ -156,13 +159,10 @@ def _trainer(
 ) -> Trainer:
     _quiet()
     settings = recipe.train
-    on_cpu = accelerator == "cpu" or (accelerator == "auto" and not torch.cuda.is_available())
-    if on_cpu and settings.precision == "16":
+    if accelerator == "cpu" and settings.precision == "16":
         raise UserError("needs a GPU", name="train.precision", value="16", fix="Use train.precision=bf16 or 32.")
-    if devices == -1:
-        devices = 1 if on_cpu else max(torch.cuda.device_count(), 1)
     return Trainer(
-        accelerator="cpu" if on_cpu else accelerator,
+        accelerator=accelerator,
         devices=devices,
         strategy="ddp" if devices > 1 else "auto",
         precision=PRECISIONS[settings.precision],
@@ -188,10 +188,9 @@ def _quiet() -> None:
     warnings.filterwarnings("ignore", module=r"lightning\..*")
 
 
-def _introduce(bar: Bar, recipe: Recipe, library: Library, data: MusicData) -> None:
-    bar.say(
-        f"{recipe.name}: {len(data.rows):,} tracks to train on, {len(data.valid_rows):,} to watch, of {library.root}"
-    )
+def _introduce(bar: Bar, recipe: Recipe, library: Library, data: MusicData, *, resumed_at: int | None) -> None:
+    tracks = f"{len(data.rows):,} tracks to train on, {len(data.valid_rows):,} to watch, of {library.root}"
+    bar.say(f"{recipe.name}: {tracks}{'' if resumed_at is None else f'; going on from step {resumed_at:,}'}")
     if len(data.skipped):
         bar.say(f"{len(data.skipped):,} tracks are too short and are skipped; run.json lists them", style="yellow")
     if len(data.valid_rows) < 2:

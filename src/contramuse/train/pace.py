@@ -67,7 +67,15 @@ class Pace(Callback):
         if self.seconds is None:
             return self._train.steps
         each = self.step_seconds + self.watch_seconds / self.watch_every
-        return step + max(int((self.seconds - self.closing_seconds - self.elapsed) / max(each, 1e-9)), 0)
+        left = self.seconds - self.closing_seconds - self.elapsed
+        return step + (0 if self.stopped_by else max(int(left / max(each, 1e-9)), 1))
+
+    def seconds_left(self, step: int) -> float:
+        """Until the end of the run, as far as one can tell after ``step``."""
+        if self.seconds is not None:
+            return max(self.seconds - self.elapsed, 0.0)
+        each = self.step_seconds + self.watch_seconds / self.watch_every
+        return (self._train.steps - step) * each + self.closing_seconds
 
     # --- hooks ---------------------------------------------------------------------------------------------------
 
@@ -76,6 +84,8 @@ class Pace(Callback):
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._handlers[number] = signal.signal(number, self._interrupt)
+        if self.seconds is not None and self.tick(trainer) >= self.seconds:
+            self.stopped_by, trainer.should_stop = "time", True
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Batch, batch_idx: int) -> None:
         """Set the learning rate."""
@@ -158,9 +168,9 @@ class Pace(Callback):
 
     def forecast(self, trainer: Trainer, *, rows: int) -> str:
         """The run ahead in one line, after ``plan``; ``rows`` are those of one batch over all processes."""
-        done, each = trainer.global_step, self.step_seconds + self.watch_seconds / self.watch_every
+        done = trainer.global_step
         steps, batches = self.expected_steps(done) - done, self._train.accumulate
-        left = steps * each + self.closing_seconds if self.seconds is None else self.seconds - self.elapsed
+        left = self.seconds_left(done)
         ends = datetime.now() + timedelta(seconds=left)
         speed = rows * batches / max(self.step_seconds, 1e-9)
         return (

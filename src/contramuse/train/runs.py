@@ -23,9 +23,15 @@ _SHARED = "CONTRAMUSE_RUN"
 
 
 def next_run(recipe: str, *, root: Path = Path("runs")) -> Path:
-    """The first free ``runs/<recipe>-<number>``."""
-    if _SHARED in os.environ and is_launched():
+    """The first free ``runs/<recipe>-<number>``.
+
+    Raises:
+        UserError: a launcher started several processes, which could not agree on a number.
+    """
+    if is_launched() and _SHARED in os.environ:
         return Path(os.environ[_SHARED])
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UserError("is missing", name="-o", fix="Processes that are launched together need the same RUN: give -o.")
     number = 1
     while (root / f"{recipe}-{number}").exists():
         number += 1
@@ -33,8 +39,8 @@ def next_run(recipe: str, *, root: Path = Path("runs")) -> Path:
 
 
 def is_launched() -> bool:
-    """Whether this process was launched by the first one, for another device."""
-    return int(os.environ.get("LOCAL_RANK", "0")) > 0
+    """Whether this process is another than the first of those that train together."""
+    return any(int(os.environ.get(name, "0")) > 0 for name in ("LOCAL_RANK", "RANK", "SLURM_PROCID"))
 
 
 def claim(run: Path) -> None:

@@ -49,7 +49,7 @@ class Session(Callback):
             step_seconds = measure_step(module, batch)
         if self._step == 0:
             self._look(trainer, loss=None)
-            self._keeper.save(trainer, self.found.get("valid_loss"))
+            self._keeper.save(trainer, None)  # weights that learned nothing are never the best
         else:
             self._watch.look(trainer, module, data)
         self._pace.plan(
@@ -121,7 +121,7 @@ class Session(Callback):
         for logger in trainer.loggers:
             logger.log_metrics(numbers, step=trainer.global_step)
         share = self._pace.progress(trainer.global_step)
-        left = (self._pace.expected_steps(trainer.global_step) - trainer.global_step) * self._pace.step_seconds
+        left = self._pace.seconds_left(trainer.global_step)
         self._bar.move(
             step=trainer.global_step, share=share, loss=loss, speed=self._rows / took, waiting=waiting, left=left
         )
