@@ -105,7 +105,7 @@ class LogMel(nn.Module):
                 return_complex=True,
             )
             parts = torch.view_as_real(spectrum)
-            energy = parts.square().sum(-1)
+            energy = parts[..., 0].square() + parts[..., 1].square()  # a sum over an axis of two is 8 times slower
             if self.power != 2.0:
                 energy = energy ** (self.power / 2)
             return self._compressed(torch.matmul(self.filters, energy))
