@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from contramuse.encoders.dense import Dense, attention
 from contramuse.errors import UserError
 
 SIZES: dict[str, tuple[int, int, int, float]] = {"Ti": (192, 12, 3, 0.75), "S": (384, 12, 6, 0.9)}
@@ -74,13 +75,13 @@ class Block(nn.Module):
         super().__init__()
         self.heads = heads
         self.norm1, self.norm2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
-        self.qkv, self.out = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
-        self.up, self.down = nn.Linear(dim, int(dim * expand)), nn.Linear(int(dim * expand), dim)
+        self.qkv, self.out = Dense(dim, 3 * dim), Dense(dim, dim)
+        self.up, self.down = Dense(dim, int(dim * expand)), Dense(int(dim * expand), dim)
 
     def forward(self, x: Float[Tensor, "b n h"]) -> Float[Tensor, "b n h"]:
         """One layer over the tokens of each row."""
         q, k, v = rearrange(self.qkv(self.norm1(x)), "b n (three g c) -> three b g n c", three=3, g=self.heads)
-        x = x + self.out(rearrange(F.scaled_dot_product_attention(q, k, v), "b g n c -> b n (g c)"))
+        x = x + self.out(rearrange(attention(q, k, v), "b g n c -> b n (g c)"))
         result: Tensor = x + self.down(F.gelu(self.up(self.norm2(x))))
         return result
 
@@ -133,7 +134,7 @@ class MelTransformer(nn.Module):
         self.bands, self.patch = bands, (patch[0], patch[1])
         self._check(heads)
         self.standardise = Standardise(bands=bands) if standardise == "bands" else nn.Identity()
-        self.embed = nn.Linear(patch[0] * patch[1], self.dim)
+        self.embed = Dense(patch[0] * patch[1], self.dim)
         self.blocks = nn.ModuleList(Block(dim=self.dim, heads=heads, expand=expand) for _ in range(depth or default[1]))
         self.norm = nn.LayerNorm(self.dim)
         for module in self.modules():
