@@ -20,6 +20,20 @@ class ContramuseError(Exception):
         shown = "" if value is None else f"{str(value)!r}: "
         super().__init__(f"{name + ': ' if name else ''}{shown}{problem}. {fix}")
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Errors travel from worker processes: the keyword arguments are pickled too."""
+        return _rebuild, (
+            type(self),
+            self.problem,
+            self.name,
+            None if self.value is None else str(self.value),
+            self.fix,
+        )
+
+
+def _rebuild(kind: type[ContramuseError], problem: str, name: str, value: object, fix: str) -> ContramuseError:
+    return kind(problem, name=name, value=value, fix=fix)
+
 
 class UserError(ContramuseError, ValueError):
     """The user's input is wrong; the command exits with status 2."""

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import pickle
 from pathlib import Path
 
 import mutagen
@@ -140,6 +141,14 @@ def test_an_unwritable_folder_is_told(tmp_path: Path, soundfont: Path) -> None:
         write_corpus(blocked, settings(soundfont), workers=1)
     with pytest.raises(StorageError, match="cannot be written"):
         write_corpus(blocked / "inside", settings(soundfont), workers=1)
+
+
+def test_an_error_travels_from_a_worker() -> None:
+    error = StorageError("cannot be written", name="file", value=Path("x"), fix="Free some space.")
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is StorageError
+    assert str(again) == str(error)
+    assert (again.problem, again.name, again.value, again.fix) == (error.problem, "file", "x", error.fix)
 
 
 def test_the_command(tmp_path: Path, soundfont: Path) -> None:

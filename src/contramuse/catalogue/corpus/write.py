@@ -6,8 +6,10 @@ import csv
 import io
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,12 +22,12 @@ from contramuse.catalogue.corpus.playlists import Playlist, playlists
 from contramuse.catalogue.corpus.render import CachedTones, Tones, default_soundfont, render_part
 from contramuse.catalogue.corpus.soundfont import SoundFont
 from contramuse.catalogue.corpus.truth import Truth, truth
-from contramuse.errors import UserError
+from contramuse.errors import ContramuseError, UserError
 from contramuse.files import replacing, stable_hash, write_json
 
 COLUMNS = ("path", "title", "genre", "instruments", "tags", "key", "tempo", "arousal", "valence", "artist", "album",
            "year", "playlists")  # fmt: skip
-# Notes that are cut off at the end fade; those that begin later than this before it are not rendered.
+# Of mp3 and m4a files, in turn.
 _BIT_RATES = (96_000, 128_000, 160_000)
 
 
@@ -134,15 +136,24 @@ def _work(root: Path, plans: list[Plan], settings: Settings, soundfont: Path, wo
         return
     # Not fork: the calling program may have threads.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(soundfont,)) as pool:
-        jobs = [(root, plan, settings) for plan in plans]
-        yield from pool.map(_write_in_worker, jobs, chunksize=1)
+    jobs = [(root, plan, settings) for plan in plans]
+    try:
+        with ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(soundfont,)) as pool:
+            yield from pool.map(_write_in_worker, jobs, chunksize=1)
+    except BrokenProcessPool as error:
+        raise ContramuseError(
+            "ended without a word, as happens when memory runs out",
+            name="worker process",
+            fix="Run the command again with fewer --workers.",
+        ) from error
 
 
 _worker_tones: list[CachedTones] = []
 
 
 def _start_worker(soundfont: Path) -> None:
+    # Ctrl-C is the main process's to answer: it lets the workers finish their track.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _worker_tones[:] = [CachedTones(SoundFont(soundfont))]
 
 
