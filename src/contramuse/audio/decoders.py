@@ -110,6 +110,7 @@ def read_soundfile(path: bytes, facts: Facts) -> Iterator[Block]:
     import soundfile
 
     facts.decoder = f"soundfile {soundfile.__version__}/libsndfile {soundfile.__libsndfile_version__}"
+
     class Forward(soundfile.SoundFile):  # type: ignore[misc]
         """Read from front to back: soundfile seeks after every block otherwise, which fails in odd but sound FLACs."""
 
@@ -298,6 +299,8 @@ def _reason(error: Exception, path: bytes = b"") -> str:
     )
     for shown in (repr(path), repr(os.fsdecode(path)), os.fsdecode(path)) if path else ():
         text = text.replace(shown, "file")
+    if "File does not exist or is not a regular file" in text:  # so libsndfile says of content that it does not know
+        text = "format not recognised"
     return " ".join(text.split()).rstrip(".")[:200]
 
 

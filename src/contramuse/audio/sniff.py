@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 
 from contramuse.audio.mpeg import mpeg_header
@@ -55,7 +54,8 @@ _OTHERS: tuple[tuple[bytes, str], ...] = (
 
 def named_like_audio(name: bytes) -> bool:
     """Whether the file's extension is one of audio (or of a container that may hold audio)."""
-    return os.path.splitext(name)[1][1:].lower() in EXTENSIONS
+    stem, _, extension = name.rpartition(b".")
+    return bool(stem) and extension.lower() in EXTENSIONS
 
 
 def audio_format(head: bytes) -> str:

@@ -140,7 +140,8 @@ class ShardWriter:
             size = path.stat().st_size if path.exists() else 0
             if size < 2 * samples:
                 raise _damaged(path, f"has {size} bytes where {2 * samples} were written")
-            os.truncate(path, 2 * samples)
+            if size > 2 * samples:
+                os.truncate(path, 2 * samples)
 
     def append(self, clip: NDArray[np.int16] | Sequence[int] | bytes) -> tuple[int, int]:
         """Write one clip (int16 [t], or its little-endian bytes) and return its shard and its offset in samples.

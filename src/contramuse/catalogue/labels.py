@@ -278,7 +278,8 @@ def join_rows(names: Sequence[str], paths: Sequence[bytes], *, folder: Path, bes
     by_stem: dict[str, int] = {}
     for row, name in enumerate(names):
         clean = os.path.normpath(name.replace("\\", "/") if "/" not in name and "\\" in name else name)
-        by_path.setdefault(clean, row)
+        for known in (name, clean):
+            by_path.setdefault(known, row)
         stem = _stem(clean)
         by_stem[stem] = row if by_stem.get(stem, row) == row else -2
     rows = [_by_path(by_path, path, folder, beside) for path in paths]

@@ -13,11 +13,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from contramuse.audio.store import Store
-from contramuse.catalogue.track import SPLITS, LabelField, Track
+from contramuse.catalogue.track import FORMAT, SPLITS, LabelField, Track
 from contramuse.errors import LibraryError
 from contramuse.rows import UNKNOWN
-
-FORMAT = 1
 
 
 class Library:

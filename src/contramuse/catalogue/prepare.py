@@ -25,9 +25,9 @@ from contramuse.catalogue.decoding import Decoding, decode_file, decode_waiting
 from contramuse.catalogue.grouping import Splitting, split_tracks
 from contramuse.catalogue.journal import Journal
 from contramuse.catalogue.labels import Labels, read_labels
-from contramuse.catalogue.library import FORMAT
 from contramuse.catalogue.scan import scan
 from contramuse.catalogue.stems import PATTERN
+from contramuse.catalogue.track import FORMAT
 from contramuse.errors import StorageError, UserError
 from contramuse.files import stable_hash, write_json
 

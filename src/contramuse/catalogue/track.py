@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+FORMAT = 1
+"""Version of the layout of a library on disk."""
+
 Kind = Literal["multiclass", "multilabel", "numeric", "key"]
 KINDS: tuple[Kind, ...] = ("multiclass", "multilabel", "numeric", "key")
 SPLITS = ("train", "valid", "test")
