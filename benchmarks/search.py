@@ -7,8 +7,8 @@ Three kinds over the same vectors, asked in alternating rounds of one process, o
     ivf     faiss, inverted lists of 16-bit vectors; the fewest lists are searched that give a recall@10 of 0.99
 
 Each is also asked under a condition that 15 % of the tracks meet. By default the vectors are synthetic (clusters in 24
-of 512 dimensions, plus noise: easier than music); --embeddings takes those of a folder instead, repeated with noise up to
---tracks rows.
+of 512 dimensions, plus noise: easier than music); --embeddings takes those of a folder instead, repeated with noise up
+to --tracks rows.
 
     python benchmarks/search.py [--tracks 100000] [--dim 512] [--queries 50] [--rounds 3] [--embeddings FOLDER]
 """
