@@ -222,6 +222,19 @@ def test_labels_groups_and_given_splits(tmp_path: Path) -> None:
     assert labelled == {"0.wav": True, "1.wav": True, "2.wav": True, "3.wav": True, "4.wav": False, "5.wav": False}
 
 
+def test_one_recording_given_to_two_splits_is_a_warning(tmp_path: Path) -> None:
+    for i in range(3):
+        write(tmp_path / f"music/{i}.wav", tones(1.2, RATE, seed=i), RATE)
+    shutil.copy(tmp_path / "music/0.wav", tmp_path / "music/twin.wav")
+    (tmp_path / "music/labels.csv").write_text("path,split\n0,train\n1,valid\n2,test\ntwin,test\n")
+    summary = run(tmp_path / "music", tmp_path / "lib")
+    assert any("1 recordings are given to two splits" in line for line in summary.lines)
+    info = json.loads((tmp_path / "lib/library.json").read_text())
+    (tmp_path / "lib/library.json").write_text(json.dumps(info | {"fingerprint": "another"}))
+    with pytest.raises(LibraryError, match="of different runs"):
+        Library.open(tmp_path / "lib")
+
+
 def test_splits_by_a_group_of_ones_own(tmp_path: Path) -> None:
     folder, labels = tmp_path / "music", tmp_path / "l.csv"
     for i in range(8):

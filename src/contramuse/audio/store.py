@@ -133,7 +133,7 @@ class ShardWriter:
 
     def _recover(self, known: Mapping[int, int]) -> None:
         for path in sorted((self.root / "shards").glob("*.i16")):
-            if int(path.stem) not in known:
+            if path.stem.isdecimal() and int(path.stem) not in known:
                 path.unlink()
         for shard, samples in known.items():
             path = shard_path(self.root, shard)

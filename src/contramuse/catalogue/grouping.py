@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from contramuse.catalogue.index import Plan, group_names
+from contramuse.catalogue.index import Plan, group_names, shown
 from contramuse.catalogue.splits import components, leaks, make_splits
 from contramuse.errors import ContramuseError, UserError
 
@@ -59,6 +59,12 @@ def split_tracks(plan: Plan, splitting: Splitting, *, before: Mapping[str, str])
         found = leaks(splits, artists)
         if found:
             said.append(f"warning: {len(found)} artists are in more than one of the given splits{_examples(found)}")
+        kept = {kept.path: split for kept, split in zip(plan.kept, splits, strict=True)}
+        torn = [shown(path) for row, path in plan.twins if given[row] and given[row] != kept[path]]
+        if torn:
+            said.append(
+                f"warning: {len(torn)} recordings are given to two splits, as files of the same audio: {torn[0]}"
+            )
         return Made(splits, "given", said)
     keys, by = _keys(plan, artists, splitting.by)
     known = [before.get(kept.id) for kept in plan.kept]

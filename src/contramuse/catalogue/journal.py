@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,13 +89,13 @@ class Journal:
         self._db.row_factory = sqlite3.Row
         self._check(root, settings)
         self.scan = int(self._setting("scan") or 0)
-        self._db.execute("BEGIN")
+        self._run("BEGIN")
 
     def _check(self, root: Path, settings: Mapping[str, Any]) -> None:
         for name, value in settings.items():
             known = self._setting(name)
             if known is None:
-                self._db.execute("INSERT INTO settings VALUES (?, ?)", (name, json.dumps(value)))
+                self._run("INSERT INTO settings VALUES (?, ?)", (name, json.dumps(value)))
             elif json.loads(known) != value:
                 raise UserError(
                     f"this library was prepared with {name} = {json.loads(known)}",
@@ -105,36 +105,36 @@ class Journal:
                 )
 
     def _setting(self, name: str) -> str | None:
-        row = self._db.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
+        row = self._run("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
 
     def begin_scan(self) -> None:
         """Begin to see the folder anew."""
         self.scan += 1
-        self._db.execute("INSERT OR REPLACE INTO settings VALUES ('scan', ?)", (str(self.scan),))
-        self._db.execute("DELETE FROM folders")
+        self._run("INSERT OR REPLACE INTO settings VALUES ('scan', ?)", (str(self.scan),))
+        self._run("DELETE FROM folders")
 
     def first_visit(self, device: int, inode: int) -> bool:
         """Whether the scan enters this folder for the first time (links may lead to it again)."""
-        cursor = self._db.execute("INSERT OR IGNORE INTO folders VALUES (?, ?, ?)", (self.scan, device, inode))
+        cursor = self._run("INSERT OR IGNORE INTO folders VALUES (?, ?, ?)", (self.scan, device, inode))
         return cursor.rowcount > 0
 
     def saw(self, files: Iterable[Seen]) -> None:
         """Enter a batch of files; unchanged ones keep what is known of them."""
         for file in files:
-            self._db.execute(_SAW, (file.path, file.size, file.mtime_ns, file.inode, self.scan))
+            self._run(_SAW, (file.path, file.size, file.mtime_ns, file.inode, self.scan))
             if file.problem:
                 self.fail(file.path, file.problem)
 
     def end_scan(self) -> dict[str, int]:
         """Mark files that are gone, and count: added, changed, unchanged, removed."""
-        self._db.execute(
+        self._run(
             "UPDATE files SET change = '', state = CASE state WHEN 'done' THEN 'removed' ELSE 'removed waiting' END"
             " WHERE scan < ? AND state IN ('done', 'waiting')",
             (self.scan,),
         )
-        removed = self._db.execute("SELECT changes()").fetchone()[0]
-        rows = self._db.execute("SELECT change, COUNT(*) FROM files WHERE scan = ? GROUP BY change", (self.scan,))
+        removed = self._run("SELECT changes()").fetchone()[0]
+        rows = self._run("SELECT change, COUNT(*) FROM files WHERE scan = ? GROUP BY change", (self.scan,))
         counts = dict.fromkeys(("added", "changed", "unchanged"), 0) | {row[0]: row[1] for row in rows}
         self.commit()
         return counts | {"removed": int(removed)}
@@ -144,7 +144,7 @@ class Journal:
         last = b""
         while True:
             query = "SELECT path, size FROM files WHERE state = 'waiting' AND path > ? ORDER BY path LIMIT ?"
-            page = self._db.execute(query, (last, PAGE)).fetchall()
+            page = self._run(query, (last, PAGE)).fetchall()
             if not page:
                 return
             yield from ((row["path"], row["size"]) for row in page)
@@ -152,15 +152,13 @@ class Journal:
 
     def count(self, where: str) -> tuple[int, int]:
         """Number of files in a state, and their size in bytes."""
-        row = self._db.execute(
-            "SELECT COUNT(*), COALESCE(SUM(size), 0) FROM files WHERE state = ?", (where,)
-        ).fetchone()
+        row = self._run("SELECT COUNT(*), COALESCE(SUM(size), 0) FROM files WHERE state = ?", (where,)).fetchone()
         return int(row[0]), int(row[1])
 
     def placed(self, audio: str) -> tuple[int, int, int] | None:
         """Shard, offset and samples of audio that is in the store already."""
         query = "SELECT shard, offset, samples FROM files WHERE audio = ? AND shard IS NOT NULL LIMIT 1"
-        row = self._db.execute(query, (audio,)).fetchone()
+        row = self._run(query, (audio,)).fetchone()
         return None if row is None else (row[0], row[1], row[2])
 
     def done(self, path: bytes, facts: Mapping[str, Any], place: tuple[int, int, int] | None) -> None:
@@ -168,7 +166,7 @@ class Journal:
         values = [facts[name] for name in _RESULT] + [*(place or (None, None, None))]
         values += [json.dumps(facts["tags"], ensure_ascii=True), path]
         assigned = ", ".join(f"{name} = ?" for name in (*_RESULT, "shard", "offset", "samples", "tags"))
-        self._db.execute(f"UPDATE files SET state = 'done', {assigned} WHERE path = ?", values)
+        self._run(f"UPDATE files SET state = 'done', {assigned} WHERE path = ?", values)
 
     def fail(self, path: bytes, reason: str) -> None:
         """Enter that a file cannot be decoded, and why."""
@@ -181,21 +179,24 @@ class Journal:
             "SELECT f.*, (SELECT MIN(g.path) FROM files g WHERE g.audio = f.audio AND g.state = 'done'"
             " AND g.verdict IN ('ok', 'repaired')) AS first FROM files f WHERE f.state = 'done' ORDER BY f.path"
         )
-        yield from self._db.execute(query)
+        yield from self._run(query)
 
     def committed(self) -> dict[int, int]:
         """Samples of each shard that the journal knows of."""
-        rows = self._db.execute("SELECT shard, MAX(offset + samples) FROM files WHERE shard IS NOT NULL GROUP BY shard")
+        rows = self._run("SELECT shard, MAX(offset + samples) FROM files WHERE shard IS NOT NULL GROUP BY shard")
         return {row[0]: row[1] for row in rows}
 
-    def commit(self) -> None:
-        """Make everything entered so far last."""
+    def _run(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         try:
-            self._db.execute("COMMIT")
-            self._db.execute("BEGIN")
+            return self._db.execute(statement, values)
         except sqlite3.Error as error:
             fix = "Free some space, then run the same command again: it goes on from here."
             raise StorageError(f"cannot be written ({error})", name="library", value=self.path, fix=fix) from error
+
+    def commit(self) -> None:
+        """Make everything entered so far last."""
+        self._run("COMMIT")
+        self._run("BEGIN")
 
     def close(self) -> None:
         """Commit and let go of the library."""

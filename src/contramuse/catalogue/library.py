@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +53,17 @@ class Library:
             if info.get("format", 0) > FORMAT:
                 problem = f"was written by a later version (format {info['format']}, this one reads {FORMAT})"
                 raise LibraryError(problem, name="library", value=root, fix="Upgrade contramuse.")
-            return cls(root, info, pq.read_table(root / "index.parquet", memory_map=True))
+            table = pq.read_table(root / "index.parquet", memory_map=True)
+            stamp = (table.schema.metadata or {}).get(b"fingerprint", info["fingerprint"].encode())
+            if stamp.decode() != info["fingerprint"]:
+                fix = "Run `contramuse prepare` again: it writes both anew without decoding."
+                problem = "index.parquet and library.json are of different runs"
+                raise LibraryError(problem, name="library", value=root, fix=fix)
+            return cls(root, info, table)
         except FileNotFoundError as error:
             raise LibraryError("is not a finished library", name="library", value=root, fix=fix) from error
+        except LibraryError:
+            raise
         except (OSError, ValueError, KeyError, AttributeError, pa.ArrowException) as error:
             raise LibraryError(f"is damaged ({error})", name="library", value=root, fix=fix) from error
 
@@ -67,7 +76,7 @@ class Library:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(Library.open(state["root"]).__dict__)
 
-    @property
+    @cached_property
     def ids(self) -> NDArray[np.str_]:
         """Content hashes, str [n]."""
         return np.array(self._table["id"].to_pylist(), dtype=np.str_)

@@ -187,14 +187,15 @@ def _finish(
             fix=f"`contramuse ledger {out}` says what is wrong with each.",
         )
     made = split_tracks(plan, splitting, before=_before(out, splitting))
-    index.write_index(out / "index.parquet", journal, plan, made.splits)
     fields = [spec.to_json() for spec in plan.fields.values()]
     identity = {"ids": [kept.id for kept in plan.kept], "splits": made.splits, "fields": fields}
+    fingerprint = stable_hash(identity | {"rate": decoding.sample_rate})
+    index.write_index(out / "index.parquet", journal, plan, made.splits, fingerprint)
     info = {
         "format": FORMAT,
         "version": __version__,
         "sample_rate": decoding.sample_rate,
-        "fingerprint": stable_hash(identity | {"rate": decoding.sample_rate}),
+        "fingerprint": fingerprint,
         "seed": splitting.seed,
         "tracks": len(plan.kept),
         "seconds": plan.seconds,
@@ -233,7 +234,7 @@ def _lines(plan: index.Plan, said: Sequence[str]) -> list[str]:
             + (f", {joined.ambiguous} files are ambiguous by name and not joined" if joined.ambiguous else "")
         )
     lines += [
-        f"file tags: {spec.name}: {spec.kind}, {len(spec.classes) or 'no'} classes"
+        f"file tags: {spec.name}: {spec.kind}{f', {len(spec.classes)} classes' if spec.classes else ''}"
         for spec in plan.fields.values()
         if spec.source == "file tags"
     ]
