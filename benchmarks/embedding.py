@@ -5,8 +5,8 @@
     plain     soundfile, mean of channels, soxr, non-overlapping windows in batches of 16 through the plain network
     default   `embed_files` with the default recipe, for comparison
 
-Weights are random and the same in ours and plain; the largest difference of their vectors is stated. Stereo mp3s at 44.1 kHz
-are made for it, or --music names a folder.
+Weights are random and the same in ours and plain; the largest difference of their vectors is stated. Stereo mp3s at
+44.1 kHz are made for it, or --music names a folder.
 
     python benchmarks/embedding.py [--files 4] [--seconds 30] [--rounds 3] [--threads 1] [--music FOLDER]
 
