@@ -38,7 +38,9 @@ def embed(
     Goes on where it was interrupted; a second run embeds only what is new. Exit status 1 if a file failed.
     """
     from contramuse.checkpoint.model import load
+    from contramuse.encoders.memory import keep_freed_memory
 
+    keep_freed_memory()
     libraries = [path for path in music if (path / "library.json").exists()]
     if libraries and len(music) > 1:
         raise UserError(

@@ -102,7 +102,7 @@ class SampleCNN(nn.Module):
         x = x[..., : x.shape[2] // 3 * 3]
         if self.training:
             h = self._train(x)
-        elif torch.is_grad_enabled() or torch.compiler.is_compiling():
+        elif x.device.type != "cpu" or torch.is_grad_enabled() or torch.compiler.is_compiling():
             h = self._evaluate(x.unsqueeze(2), 0, 11)
         else:
             # Row by row while a row's activations are larger than the cache; together once they are not.
@@ -121,7 +121,7 @@ class SampleCNN(nn.Module):
     def _train(self, x: Float[Tensor, "b 1 t"]) -> Float[Tensor, "b h 1 n"]:
         """Batch statistics; the fused blocks on the CPU where they apply, the plain layers elsewhere."""
         block, h = 0, x.unsqueeze(2)
-        if x.device.type == "cpu" and not x.requires_grad:
+        if x.device.type == "cpu" and not x.requires_grad and not torch.compiler.is_compiling():
             block, h = self._fused(x)
         for rest in range(block, 11):
             convolution, norm = self._layers(rest)
