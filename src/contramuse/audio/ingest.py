@@ -156,7 +156,7 @@ def usable_cores() -> int:
 
 
 def _no_start() -> ContramuseError:
-    fix = "Look for memory or process limits, or try --workers 1."
+    fix = "Look for memory or process limits; a script of your own must call under `if __name__ == '__main__':`."
     return StorageError("the decoding processes end before they begin", name="workers", fix=fix)
 
 

@@ -183,7 +183,7 @@ def _tracks(journal: Journal, plan: Plan, splits: Sequence[str]) -> Iterator[dic
         row: dict[str, Any] = {name: file[name] for name in ("id", "seconds", "channels", "shard", "offset", "samples")}
         row |= {"path": shown(kept.path), "path_bytes": kept.path, "sample_rate": file["source_rate"]}
         row |= {"title": facts.get("title") or tags.get("title") or shown(_stem(kept.path))}
-        row |= {"artist": "; ".join(kept.artists), "album": kept.album, "genre": "; ".join(tags.get("genre", ()))}
+        row |= {"artist": "; ".join(kept.artists), "album": kept.album, "genre": _genre(labels, kept.row, tags)}
         row |= {"year": _year(facts.get("year"), tags), "split": splits[place], "stems": plan.stems.get(kept.path, [])}
         row |= {f"group.{name}": list(column[kept.row]) for name, column in labels.groups.items() if kept.row >= 0}
         row |= {"group.artist": list(kept.artists), "group.album": [kept.album] if kept.album else []}
@@ -194,6 +194,11 @@ def _tracks(journal: Journal, plan: Plan, splits: Sequence[str]) -> Iterator[dic
 
 def _stem(path: bytes) -> bytes:
     return os.path.splitext(os.path.basename(path))[0]
+
+
+def _genre(labels: Labels, row: int, tags: Mapping[str, Any]) -> str:
+    given = labels.values["genre"][row] if row >= 0 and "genre" in labels.values else None
+    return str(given) if isinstance(given, (str, float)) else "; ".join(given or tags.get("genre", ()))
 
 
 def _year(given: str | None, tags: Mapping[str, Any]) -> int | None:
