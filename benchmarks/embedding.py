@@ -29,6 +29,7 @@ import torch
 
 from contramuse.checkpoint.model import load, save_model
 from contramuse.embeddings import Embeddings, embed_files
+from contramuse.encoders.memory import keep_freed_memory
 from contramuse.recipe import load_recipe
 from plain import SAMPLES, PlainSampleCNN, waves
 from sides import Round, compare, serve
@@ -64,6 +65,7 @@ def plain_weights(folder: Path) -> PlainSampleCNN:
 
 
 def ours(folder: Path, name: str, options: argparse.Namespace) -> Round:
+    keep_freed_memory()  # as `contramuse embed` does
     model, files, out = load(folder / name), files_of(folder, options), folder / f"out-{name}"
 
     def work() -> dict[str, Any]:
