@@ -95,6 +95,7 @@ def test_a_resumed_budget_counts_earlier_sessions(monkeypatch: pytest.MonkeyPatc
     run.pace.plan(run.trainer, step_seconds=0.5, watch_seconds=0.1, save_seconds=0.0)
     run.step(0.5)
     assert run.pace.stopped_by == "time"
+    assert run.pace.forecast(run.trainer, rows=96) == "the budget of 2 min 00 s is used up"
 
 
 def test_a_loss_that_is_not_finite(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,6 +127,8 @@ def fit(
             _save_models(recipe, library, run, module)
             done = f"{outcome.steps:,} {'step' if outcome.steps == 1 else 'steps'} in {words(outcome.seconds)}"
             bar.say(f"{done}; model: {run / 'model'}", style="green")
+            if outcome.stopped_by.startswith("SIG"):
+                bar.say(f"interrupted; to go on: contramuse train --resume {run}", style="yellow")
     return outcome
 
 

@@ -168,6 +168,8 @@ class Pace(Callback):
 
     def forecast(self, trainer: Trainer, *, rows: int) -> str:
         """The run ahead in one line, after ``plan``; ``rows`` are those of one batch over all processes."""
+        if self.stopped_by:
+            return f"the budget of {words(self.seconds or 0.0)} is used up"
         done = trainer.global_step
         steps, batches = self.expected_steps(done) - done, self._train.accumulate
         left = self.seconds_left(done)
