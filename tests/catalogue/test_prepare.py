@@ -187,11 +187,11 @@ def test_files_that_hang_or_crash_a_decoder_are_ledgered(tmp_path: Path) -> None
     folder = tmp_path / "music"
     for i, name in enumerate(["a", "hang", "b", "crash", "c"]):
         write(folder / f"{name}.wav", tones(1.2, RATE, seed=i), RATE)
-    decoding = Decoding(sample_rate=RATE, workers=2, timeout=2.0)
+    decoding = Decoding(sample_rate=RATE, workers=2, timeout=6.0)
     summary = prepare(folder, tmp_path / "lib", decoding=decoding, job=decode_or_hang)
     assert summary.verdicts == {"ok": 3, "failed": 2}
     notes = {entry["path"]: entry["note"] for entry in entries(tmp_path / "lib", verdict="failed")}
-    assert notes == {"hang.wav": "timed out after 2 s", "crash.wav": "the decoder crashed (signal 11)"}
+    assert notes == {"hang.wav": "timed out after 6 s", "crash.wav": "the decoder crashed (signal 11)"}
 
 
 def test_labels_groups_and_given_splits(tmp_path: Path) -> None:

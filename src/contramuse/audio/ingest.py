@@ -26,6 +26,12 @@ START_SECONDS = 120.0
 Job = Callable[[Any], tuple[dict[str, Any], bytes | memoryview]]
 """What a worker runs: a function of a module, of one task; it returns facts and, apart from them, bytes."""
 
+WarmUp = Callable[[], None]
+
+
+def no_warm_up() -> None:
+    """For jobs that have nothing to load."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -51,10 +57,12 @@ class Outcome:
 
 
 class _Worker:
-    def __init__(self, job: Job, memory_bytes: int) -> None:
+    def __init__(self, job: Job, warm_up: WarmUp, memory_bytes: int) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, other = context.Pipe()
-        self.process: BaseProcess = context.Process(target=_serve, args=(other, job, memory_bytes), daemon=True)
+        self.process: BaseProcess = context.Process(
+            target=_serve, args=(other, job, warm_up, memory_bytes), daemon=True
+        )
         self.process.start()
         other.close()
         self.task: Task | None = None
@@ -82,13 +90,19 @@ class _Worker:
 
 
 def run(
-    tasks: Iterator[Task], job: Job, *, workers: int | None = None, memory_bytes: int = MEMORY_BYTES
+    tasks: Iterator[Task],
+    job: Job,
+    *,
+    warm_up: WarmUp = no_warm_up,
+    workers: int | None = None,
+    memory_bytes: int = MEMORY_BYTES,
 ) -> Generator[Outcome, None, None]:
     """Run ``job`` for every task in worker processes; outcomes come in the order in which they end.
 
     Args:
         tasks: drawn one at a time, as workers become free.
         job: a function that a spawned process can import.
+        warm_up: another, run once in each process before its first deadline begins.
         workers: number of processes; None: one per core that this process may use.
         memory_bytes: address space that a worker may use (where the system can bound it).
 
@@ -103,7 +117,7 @@ def run(
         while True:
             starting = sum(not w.ready for w in pool)
             while waiting is not None and len(pool) < count and starting < max(1, len(pool) - starting):
-                pool.append(_Worker(job, memory_bytes))
+                pool.append(_Worker(job, warm_up, memory_bytes))
                 starting += 1
             for worker in pool:
                 if waiting is not None and worker.ready and worker.task is None:
@@ -160,12 +174,13 @@ def _no_start() -> ContramuseError:
     return StorageError("the decoding processes end before they begin", name="workers", fix=fix)
 
 
-def _serve(connection: Connection, job: Job, memory_bytes: int) -> None:
+def _serve(connection: Connection, job: Job, warm_up: WarmUp, memory_bytes: int) -> None:
     """A worker's life: say ready, then answer tasks until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 2)  # codecs write warnings there that no Python code can catch
     _bound_memory(memory_bytes)
+    warm_up()
     connection.send(({}, "", False))
     while True:
         try:
