@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
+TIE = 1e-12
 LEVEL = 0.95
 """Coverage that the intervals claim."""
 
@@ -55,12 +56,22 @@ class Interval:
 
 
 def interval(value: float, distribution: NDArray[np.float64], *, level: float = LEVEL) -> Interval:
-    """The percentile interval of a bootstrap ``distribution`` [r] about the ``value`` on all tracks."""
-    known = distribution[~np.isnan(distribution)]
+    """The percentile interval of a bootstrap ``distribution`` [r], moved so that its mean is the ``value``.
+
+    A resample has fewer different tracks than the sample. Metrics that are not plain means depend on that (average
+    precision of a rare tag rises with fewer different positives), and without the move an interval can miss its value.
+    """
+    known = centred(value, distribution)
     if len(known) * 2 < len(distribution) or len(known) == 0 or np.isnan(value):
         return Interval(value, float("nan"), float("nan"))
     low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
     return Interval(value, float(low), float(high))
+
+
+def centred(value: float, distribution: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The known values of a bootstrap distribution, moved so that their mean is ``value``."""
+    known = distribution[~np.isnan(distribution)]
+    return known + (value - known.mean()) if len(known) else known
 
 
 @dataclass(frozen=True)
@@ -84,12 +95,12 @@ def difference(value: float, a: NDArray[np.float64], b: NDArray[np.float64], *, 
     half of the ties on either side.
     """
     gap = a - b
-    known = gap[~np.isnan(gap)]
+    known = centred(value, gap)
     span = interval(value, gap, level=level)
     if np.isnan(span.low):
         return Difference(span.value, span.low, span.high, float("nan"))
-    ties = 0.5 * np.count_nonzero(known == 0)
-    below = np.count_nonzero(known < 0) + ties
-    above = np.count_nonzero(known > 0) + ties
+    ties = 0.5 * np.count_nonzero(np.abs(known) < TIE)
+    below = np.count_nonzero(known <= -TIE) + ties
+    above = np.count_nonzero(known >= TIE) + ties
     p = min(1.0, 2 * (min(below, above) + 1) / (len(known) + 1))
     return Difference(span.value, span.low, span.high, float(p))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,12 +47,23 @@ def model_systems(embeddings: Sequence[Embeddings], ids: Sequence[str]) -> list[
     systems: list[System] = []
     for one in embeddings:
         place = {track: row for row, track in enumerate(one.ids.tolist())}
-        name = _free(one.root.resolve().name, [system.name for system in systems])
+        name = _free(_called(one, alone=len(embeddings) == 1), [system.name for system in systems])
         keys = ("model_hash", "preprocessing_hash", "recipe_hash", "dim", "window", "hop", "model_path")
         facts = tuple((key, one.meta.get(key)) for key in keys)
         vectors = one.vectors[[place[track] for track in ids]]
         systems.append(System(name, "model", vectors, f"embeddings {one.root}", facts))
     return systems
+
+
+def _called(embeddings: Embeddings, *, alone: bool) -> str:
+    """The recipe of the model, and the folder where several are compared; the folder where the model is not at hand."""
+    folder = embeddings.root.resolve().name
+    try:
+        info = json.loads((Path(embeddings.meta["model_path"]) / "model.json").read_text(encoding="utf-8"))
+        name = str(info["recipe"]["name"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return folder
+    return name if alone else f"{name} ({folder})"
 
 
 def _free(name: str, taken: Sequence[str]) -> str:

@@ -31,7 +31,24 @@ def headline(results: Mapping[str, Any]) -> list[str]:
         sentences.append("A baseline wins: " + "; ".join(f"{other} on {listed(names)}" for other, names in lost) + ".")
     elif baselines:
         sentences.append(f"No baseline is distinguishably better than {models[0]} on any field or retrieval task.")
+    empty = not_above_floor(results, models[0])
+    if empty:
+        sentences.append(f"{models[0]} is not above an answer without features on {listed(empty)}.")
     return sentences
+
+
+def not_above_floor(results: Mapping[str, Any], system: str) -> list[str]:
+    """Fields where the interval of the primary probe's first metric reaches what is possible without features."""
+    found = []
+    for task in results["tasks"]:
+        metric = task["metrics"][0]
+        wanted = (system, results["primary_probe"], metric)
+        for cell in task["results"]:
+            if (cell["system"], cell["probe"], cell["metric"]) == wanted:
+                floor = task["floor"].get(metric)
+                if floor is not None and (cell["low"] is None or cell["low"] <= floor):
+                    found.append(task["field"])
+    return found
 
 
 def lost_to(results: Mapping[str, Any], model: str, others: Sequence[str]) -> list[tuple[str, list[str]]]:
@@ -86,7 +103,9 @@ def figure(value: float | None) -> str:
     """A metric with three decimals and no leading zero; "n/a" where it does not exist."""
     if value is None:
         return "n/a"
-    return f"{value:.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.3f}"
+    text = f"{abs(value):.3f}"
+    text = text[1:] if text.startswith("0.") else text
+    return f"−{text}" if value < 0 and float(text) > 0 else text
 
 
 def spanned(cell: Mapping[str, Any]) -> str:

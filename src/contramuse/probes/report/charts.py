@@ -42,15 +42,15 @@ def whisker(cell: Mapping[str, Any], low: float, high: float, *, floor: float | 
     def x(value: float) -> str:
         return f"{2 + 96 * min(1.0, max(0.0, (value - low) / (high - low))):.2f}%"
 
-    parts = [f'<svg class="whisker {css}" width="100%" height="22" aria-hidden="true">']
-    parts += [f'<line class="grid" x1="{x(t)}" x2="{x(t)}" y1="0" y2="22"/>' for t in ticks(low, high)]
+    parts = [f'<svg class="whisker {css}" width="100%" height="26" aria-hidden="true">']
+    parts += [f'<line class="grid" x1="{x(t)}" x2="{x(t)}" y1="0" y2="26"/>' for t in ticks(low, high)]
     if floor is not None:
-        parts.append(f'<line class="floor" x1="{x(floor)}" x2="{x(floor)}" y1="0" y2="22"/>')
+        parts.append(f'<line class="floor" x1="{x(floor)}" x2="{x(floor)}" y1="0" y2="26"/>')
     if cell["low"] is not None:
-        parts.append(f'<line class="span" x1="{x(cell["low"])}" x2="{x(cell["high"])}" y1="11" y2="11"/>')
-        parts += [f'<line class="cap" x1="{x(cell[k])}" x2="{x(cell[k])}" y1="7" y2="15"/>' for k in ("low", "high")]
+        parts.append(f'<line class="span" x1="{x(cell["low"])}" x2="{x(cell["high"])}" y1="13" y2="13"/>')
+        parts += [f'<line class="cap" x1="{x(cell[k])}" x2="{x(cell[k])}" y1="9" y2="17"/>' for k in ("low", "high")]
     if cell["value"] is not None:
-        parts.append(f'<circle class="dot" cx="{x(cell["value"])}" cy="11" r="5"/>')
+        parts.append(f'<circle class="dot" cx="{x(cell["value"])}" cy="13" r="5"/>')
     return "".join([*parts, "</svg>"])
 
 

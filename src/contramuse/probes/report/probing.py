@@ -9,7 +9,7 @@ from typing import Any
 from contramuse.probes.report.charts import axis, span_of, whisker
 from contramuse.probes.report.markup import table
 from contramuse.probes.report.sources import Sources
-from contramuse.probes.words import METRICS, comparisons, figure, spanned
+from contramuse.probes.words import METRICS, comparisons, figure, listed, not_above_floor, spanned
 
 VERDICTS = {"better": "better than", "worse": "worse than", "not distinguished": "not distinguished from"}
 EXPLAINED = {
@@ -46,23 +46,23 @@ def _lead(results: Mapping[str, Any], model: str, baselines: Sequence[str]) -> s
         return "The embeddings were probed without baselines: the numbers below have nothing to stand against."
     verdicts = {other: dict(comparisons(results, model, other)) for other in baselines}
     names = list(dict.fromkeys(name for gaps in verdicts.values() for name in gaps))
-    beats = [n for n in names if all(g.get(n, {}).get("verdict") == "better" for g in verdicts.values())]
+    empty = not_above_floor(results, model)
+    beats = [
+        n for n in names if n not in empty and all(g.get(n, {}).get("verdict") == "better" for g in verdicts.values())
+    ]
     loses = [n for n in names if any(g.get(n, {}).get("verdict") == "worse" for g in verdicts.values())]
     first = (
-        f"Training added something that no baseline has on {len(beats)} of {len(names)} tasks: {_and(beats)}."
+        f"Training added something that no baseline has on {len(beats)} of {len(names)} tasks: {listed(beats)}."
         if beats
         else f"On none of the {len(names)} tasks is {model} distinguishably better than every baseline."
     )
     second = (
-        f" A baseline is better on {len(loses)}: {_and(loses)}."
+        f" A baseline is better on {len(loses)}: {listed(loses)}."
         if loses
         else " No baseline is distinguishably better on any."
     )
-    return first + second
-
-
-def _and(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    third = f" It is not above an answer without features on {listed(empty)}." if empty else ""
+    return first + second + third
 
 
 def _tile(results: Mapping[str, Any], model: str, other: str) -> str:
