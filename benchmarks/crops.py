@@ -7,7 +7,10 @@ draws the same crops three ways in alternating rounds of one process and one thr
     seek    open the file, seek to the crop, decode only that, mean of channels, resample
     whole   decode the whole file as `prepare` does, and cut the crop out
 
-    python benchmarks/crops.py [--seconds 120] [--files 4] [--batch 48] [--rounds 7]
+    python benchmarks/crops.py [--seconds 60] [--files 4] [--batch 48] [--rounds 7] [--allocator kept]
+
+All three run with the allocator settings that `contramuse train` makes (freed memory is kept; --allocator plain leaves
+them alone: then the store's share is mostly page faults of the batch that it returns).
 
 Goal: the store is at least 50 times as fast as either.
 """
@@ -29,6 +32,7 @@ from numpy.typing import NDArray
 
 from contramuse.audio.decode import decode
 from contramuse.audio.store import ShardWriter, Store
+from contramuse.encoders.memory import keep_freed_memory
 
 RATE, SOURCE_RATE, LENGTH = 22050, 44100, 59049
 FORMATS = ("mp3", "flac", "ogg", "wav")
@@ -112,11 +116,14 @@ def measure(folder: Path, suffix: str, given: argparse.Namespace) -> dict[str, f
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=120.0)
+    parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--files", type=int, default=4)
     parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--allocator", choices=("kept", "plain"), default="kept")
     given = parser.parse_args()
+    if given.allocator == "kept":
+        keep_freed_memory()
     results = {}
     for suffix in FORMATS:
         with tempfile.TemporaryDirectory() as folder:
