@@ -99,7 +99,9 @@ def test_mlp_learns_what_no_line_can_and_is_repeatable():
     mlp = MLP(kind="multiclass", classes=2, seed=3).fit_until(x[:200], y[:200], x[200:300], y[200:300])
     again = MLP(kind="multiclass", classes=2, seed=3).fit_until(x[:200], y[:200], x[200:300], y[200:300])
     assert (mlp.predict(x[300:]).argmax(axis=1) == y[300:]).mean() > 0.85
-    assert (Linear(kind="multiclass", classes=2).fit(x[:200], y[:200]).predict(x[300:]).argmax(1) == y[300:]).mean() < 0.7
+    assert (
+        Linear(kind="multiclass", classes=2).fit(x[:200], y[:200]).predict(x[300:]).argmax(1) == y[300:]
+    ).mean() < 0.7
     np.testing.assert_array_equal(mlp.predict(x), again.predict(x))
 
 

@@ -97,7 +97,14 @@ def test_key_table_is_mir_evals():
 
 @pytest.mark.parametrize(
     ("text", "name"),
-    [("Am", "A minor"), ("c#:min", "C# minor"), ("Bb", "Bb major"), ("Eb major", "Eb major"), ("none", None), ("", None)],
+    [
+        ("Am", "A minor"),
+        ("c#:min", "C# minor"),
+        ("Bb", "Bb major"),
+        ("Eb major", "Eb major"),
+        ("none", None),
+        ("", None),
+    ],
 )
 def test_keys_are_understood(text, name):
     assert metrics.key_name(text) == name

@@ -54,7 +54,7 @@ def _lead(results: Mapping[str, Any], model: str, baselines: Sequence[str]) -> s
     first = (
         f"Training added something that no baseline has on {len(beats)} of {len(names)} tasks: {listed(beats)}."
         if beats
-        else f"On none of the {len(names)} tasks is {model} distinguishably better than every baseline."
+        else f"On none of the {len(names)} tasks is the model distinguishably better than every baseline."
     )
     second = (
         f" A baseline is better on {len(loses)}: {listed(loses)}."

@@ -143,7 +143,7 @@ def training_section(sources: Sources) -> str:
         )
         for field in fields
     ]
-    return f'<div class="charts">{"".join(charts)}</div>'
+    return f'<p class="note">Over the steps of the optimiser.</p><div class="charts">{"".join(charts)}</div>'
 
 
 def _chart(log: Sequence[Mapping[str, float]], title: str, names: Sequence[str], said: str) -> str:

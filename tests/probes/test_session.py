@@ -1,0 +1,185 @@
+"""A whole probing session on a small library: what contains the labels reaches the top, noise stays at chance."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from contramuse.errors import EmbeddingsError, LibraryError, UserError
+from contramuse.probes import Settings, probe
+from contramuse.probes.folds import cross_validation, group_folds
+from contramuse.probes.retrieval import per_query, run_retrieval
+from contramuse.probes.run import System
+from contramuse.probes.tasks import codes
+
+QUICK = Settings(probes=("linear", "knn"), baselines=(), seeds=2, resamples=200)
+N = 120
+
+
+class Library:
+    """A library in memory: 24 artists of 5 tracks; labels that do not depend on the artist."""
+
+    def __init__(self, root, split=None):
+        rng = np.random.default_rng(0)
+        self.root, self.fingerprint, self.sample_rate, self.info = root, "mini", 22050, {"split_by": "artist"}
+        self.ids = np.array([f"id{i}" for i in range(N)])
+        self.paths = [f"{i}.wav" for i in range(N)]
+        self.split = split or ["train"] * 80 + ["valid"] * 20 + ["test"] * 20
+        self.data = {
+            "genre": rng.integers(0, 3, N),
+            "tags": (rng.random((N, 5)) < 0.4).astype(np.float32),
+            "tempo": rng.normal(120, 20, N),
+            "key": rng.integers(0, 3, N),
+            "artist": np.repeat(np.arange(24), 5),
+        }
+        named = {"genre": tuple("abc"), "key": ("C major", "A minor", "G major"), "artist": tuple(map(str, range(24)))}
+        kinds = {"genre": "multiclass", "tags": "multilabel", "tempo": "numeric", "key": "key", "artist": "multiclass"}
+        self.fields = {
+            n: SimpleNamespace(name=n, kind=k, classes=named.get(n, tuple("vwxyz") if k == "multilabel" else ()))
+            for n, k in kinds.items()
+        }
+
+    def labels(self, field):
+        return self.data[field]
+
+    def column(self, name):
+        return {"split": self.split}[name]
+
+    def groups(self, name):
+        if name != "artist":
+            raise LibraryError("no", fix="")
+        return [(f"Artist {i // 5}",) for i in range(N)]
+
+    def track(self, i):
+        return SimpleNamespace(groups={"artist": ()})
+
+
+def embedded(root, vectors, name="e", rows=None):
+    order = np.random.default_rng(1).permutation(N if rows is None else rows)
+    meta = {"model_path": None, "library_root": None}
+    ids = np.array([f"id{i}" for i in order])
+    return SimpleNamespace(root=root / name, ids=ids, vectors=vectors[order].astype(np.float32), meta=meta)
+
+
+@pytest.fixture
+def library(tmp_path):
+    return Library(tmp_path)
+
+
+def knowing(library):
+    """Features that contain every label."""
+    data = library.data
+    rng = np.random.default_rng(2)
+    parts = [np.eye(3)[data["genre"]], data["tags"], data["tempo"][:, None], np.eye(3)[data["key"]]]
+    return np.concatenate([*parts, 0.01 * rng.normal(size=(N, 4))], axis=1)
+
+
+def values(results, probe="linear"):
+    return {(t["field"], c["metric"]): c for t in results["tasks"] for c in t["results"] if c["probe"] == probe}
+
+
+def test_features_that_contain_the_labels_reach_the_top(library, tmp_path):
+    results = probe(embedded(tmp_path, knowing(library)), library=library, settings=QUICK)
+    found = values(results)
+    assert found["genre", "accuracy"]["value"] == 1
+    assert found["key", "key_score"]["value"] == 1
+    assert found["tags", "roc_auc"]["value"] > 0.999
+    assert found["tags", "average_precision"]["value"] > 0.999
+    assert found["tempo", "r2"]["value"] > 0.99
+    assert [s["field"] for s in results["skipped"]] == ["artist"]
+    assert results["protocol"]["name"] == "5 folds by artist, predictions pooled"
+    json.dumps(results, allow_nan=False)
+
+
+def test_noise_stays_at_chance_and_names_no_winner(library, tmp_path):
+    rng = np.random.default_rng(3)
+    one, other = (embedded(tmp_path, rng.normal(size=(N, 16)), name) for name in ("one", "other"))
+    results = probe(one, library=library, against=[other], settings=QUICK)
+    for name in ("linear", "knn"):
+        found = values(results, name)
+        assert found["genre", "accuracy"]["value"] < 0.5
+        assert abs(found["tags", "roc_auc"]["value"] - 0.5) < 0.12
+        assert found["tempo", "r2"]["value"] < 0.1
+    gaps = [g for t in results["tasks"] for g in t["differences"]]
+    named = [g for g in gaps if g["verdict"] != "not distinguished"]
+    assert len(named) <= 0.2 * len(gaps)
+    for gap in gaps:
+        assert (gap["verdict"] == "not distinguished") == (gap["low"] <= 0 <= gap["high"])
+
+
+def test_the_same_embeddings_are_not_distinguished_from_themselves(library, tmp_path):
+    vectors = np.random.default_rng(4).normal(size=(N, 8))
+    results = probe(
+        embedded(tmp_path, vectors), library=library, against=[embedded(tmp_path, vectors, "copy")], settings=QUICK
+    )
+    assert {g["verdict"] for t in results["tasks"] + results["retrieval"] for g in t["differences"]} == {
+        "not distinguished"
+    }
+    assert not any("better" in sentence.split(":", 1)[-1] for sentence in results["words"][:1])
+
+
+def test_the_stored_split_is_used_when_asked_for_and_fits_deterministic_probes_once(library, tmp_path):
+    settings = Settings(probes=("linear",), baselines=(), tasks=("genre",), protocol="split", resamples=100)
+    results = probe(embedded(tmp_path, knowing(library)), library=library, settings=settings)
+    task = results["tasks"][0]
+    assert task["tested"] == 20
+    assert len(task["results"][0]["seed_values"]) == 1
+    assert "test 20" in results["protocol"]["name"]
+
+
+def test_embeddings_of_other_tracks_and_impossible_settings_are_refused(library, tmp_path):
+    other = embedded(tmp_path, np.ones((N, 4)))
+    other.ids = np.array([f"x{i}" for i in range(N)])
+    with pytest.raises(EmbeddingsError, match="share 0 tracks"):
+        probe(other, library=library, settings=QUICK)
+    good = embedded(tmp_path, np.ones((N, 4)))
+    with pytest.raises(LibraryError, match="'mood'"):
+        probe(good, library=library, settings=Settings(tasks=("mood",), baselines=()))
+    with pytest.raises(LibraryError, match="shoe"):
+        probe(good, library=library, settings=Settings(group="shoe", protocol="folds", baselines=()))
+    for wrong in ({"folds": 2}, {"seeds": 0}, {"probes": ("deep",)}, {"baselines": ("x",)}, {"resamples": 3}):
+        with pytest.raises(UserError):
+            Settings(**wrong)
+
+
+def test_folds_keep_groups_together_and_test_every_track_once():
+    group = np.array([0] * 7 + [1] * 3 + [-1] * 6 + [2, 3, 4, 5, 6] * 4)
+    for seed in range(3):
+        folds = cross_validation(group, k=5, seed=seed)
+        assert sorted(np.concatenate([f.test for f in folds]).tolist()) == list(range(len(group)))
+        for fold in folds:
+            parts = [set(group[rows][group[rows] >= 0]) for rows in (fold.train, fold.valid, fold.test)]
+            assert not parts[0] & parts[1]
+            assert not (parts[0] | parts[1]) & parts[2]
+            assert len(fold.train) + len(fold.valid) + len(fold.test) == len(group)
+    sizes = np.bincount(group_folds(np.arange(50) // 2, k=5, seed=0))
+    assert sizes.tolist() == [10] * 5
+    assert codes([("a",), (), ("b", "a"), ("a",)]).tolist() == [0, -1, 1, 0]
+
+
+def test_retrieval_equals_a_slow_loop():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(30, 5)).astype(np.float32)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    group = rng.integers(0, 6, 30)
+    relevant = group[:, None] == group[None]
+    np.fill_diagonal(relevant, False)
+    queries = np.flatnonzero(relevant.any(axis=1))
+    first, precision = per_query(x, relevant[queries], queries)
+    for i, q in enumerate(queries):
+        order = sorted((j for j in range(30) if j != q), key=lambda j: -float(x[q] @ x[j]))
+        hits = [relevant[q, j] for j in order]
+        ranks = [r for r, hit in enumerate(hits, start=1) if hit]
+        assert first[i] == hits[0]
+        assert precision[i] == pytest.approx(np.mean([(n + 1) / r for n, r in enumerate(ranks)]))
+
+
+def test_retrieval_of_one_hot_groups_is_perfect_and_needs_queries():
+    group = np.repeat(np.arange(12), 3)
+    system = System("s", "model", np.eye(12)[group] + 0.01 * np.random.default_rng(0).normal(size=(36, 12)))
+    names = [(f"g{g}",) for g in group]
+    table = run_retrieval("track", names, systems=[system], resamples=100, clusters=None, seed=0)
+    assert [c["value"] for c in table["results"]] == [1, 1]
+    assert table["chance"] == pytest.approx(2 / 35)
+    assert run_retrieval("track", [()] * 36, systems=[system], resamples=100, clusters=None, seed=0) is None
