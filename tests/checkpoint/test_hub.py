@@ -1,6 +1,9 @@
 """Push and pull against a hub that is a folder: huggingface_hub is replaced at its boundary, nothing else is."""
 
+import os
 import shutil
+import subprocess
+import sys
 from fnmatch import fnmatch
 from types import SimpleNamespace
 
@@ -114,6 +117,23 @@ def test_a_missing_repository_and_no_network(remote, monkeypatch):
     with pytest.raises(hub.HubError, match="cannot be reached") as caught:
         contramuse.load("someone/small")
     assert caught.value.exit_status == 1
+
+
+def test_the_real_client_without_a_network(tmp_path):
+    """In a process of its own: the address of the hub is read when its client is imported."""
+    folder = make_model(tmp_path / "model")
+    code = f"""
+from contramuse.checkpoint import hub
+for call in (lambda: hub.fetch("someone/small"), lambda: hub.push({str(folder)!r}, "someone/small")):
+    try:
+        call()
+    except hub.HubError as error:
+        assert "cannot be reached" in str(error), error
+        print("told")
+"""
+    environment = {**os.environ, "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path / "home")}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["told", "told"], done.stderr
 
 
 @pytest.mark.parametrize("text", ["a/b", "some-one/model.v2", "a/b@refs/pr/1"])

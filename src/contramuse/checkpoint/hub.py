@@ -39,7 +39,7 @@ def fetch(repo: str) -> Path:
     from huggingface_hub import snapshot_download
 
     name, _, revision = repo.partition("@")
-    with _told(name):
+    with _told(name, ", and no such model is in its local cache (nor is there a local folder of this name)"):
         folder = Path(snapshot_download(name, revision=revision or None, allow_patterns=[WEIGHTS, INFO, CARD]))
     if not (folder / INFO).is_file() or not (folder / WEIGHTS).is_file():
         raise ModelFileError(
@@ -91,7 +91,7 @@ def push(folder: str | Path, repo: str, *, visibility: str = "private", message:
     load(root)  # what cannot be loaded is not published
     files: dict[str, Any] = {WEIGHTS: root / WEIGHTS, INFO: root / INFO, CARD: card(read_info(root), repo).encode()}
     operations = [CommitOperationAdd(path_in_repo=name, path_or_fileobj=value) for name, value in files.items()]
-    with _told(repo):
+    with _told(repo, ""):
         api = HfApi()
         api.create_repo(repo, private=visibility == "private", exist_ok=True, repo_type="model")
         done = api.create_commit(repo, operations=operations, commit_message=message or "Model of contramuse")
@@ -99,13 +99,19 @@ def push(folder: str | Path, repo: str, *, visibility: str = "private", message:
 
 
 @contextmanager
-def _told(repo: str) -> Iterator[None]:
-    """Turn what the hub's client raises into one message with a next step."""
+def _told(repo: str, besides: str) -> Iterator[None]:
+    """Turn what the hub's client raises into one message with a next step.
+
+    Args:
+        repo: id of the repository.
+        besides: what else is the case when the hub cannot be reached.
+    """
     from huggingface_hub.errors import (
         GatedRepoError,
         HfHubHTTPError,
         HFValidationError,
         LocalEntryNotFoundError,
+        LocalTokenNotFoundError,
         OfflineModeIsEnabled,
         RepositoryNotFoundError,
         RevisionNotFoundError,
@@ -115,8 +121,7 @@ def _told(repo: str) -> Iterator[None]:
         return HubError(problem, name="hub", value=repo, fix=fix)
 
     offline = refuse(
-        "the hub cannot be reached, and no such model is in its local cache",
-        "Check the network (and HF_HUB_OFFLINE, HF_ENDPOINT). If a local folder is meant: there is none of this name.",
+        f"the hub cannot be reached{besides}", "Check the network (and HF_HUB_OFFLINE, HF_ENDPOINT), then try again."
     )
     try:
         yield
@@ -137,5 +142,11 @@ def _told(repo: str) -> Iterator[None]:
         raise refuse(
             f"the hub refused ({error})", "Log in with `hf auth login` and check the right to write."
         ) from error
+    except LocalTokenNotFoundError as error:
+        raise refuse("nobody is logged in", "Log in with `hf auth login`.") from error
     except OSError as error:
         raise offline from error
+    except Exception as error:  # the client's own HTTP library, which differs between its versions, raises its own
+        if type(error).__module__.startswith(("httpx", "httpcore")):
+            raise offline from error
+        raise
