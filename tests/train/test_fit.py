@@ -165,6 +165,14 @@ def test_a_folder_with_something_in_it_is_refused(library: Library, tmp_path: Pa
     assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
 
 
+def test_a_second_run_into_a_run_changes_nothing(library: Library, tmp_path: Path) -> None:
+    fit(recipe("train.steps=1"), library, tmp_path / "run")
+    before = {p: p.read_bytes() for p in (tmp_path / "run").rglob("*") if p.is_file()}
+    with pytest.raises(UserError, match="is not empty"):
+        fit(recipe("train.steps=2"), library, tmp_path / "run")
+    assert {p: p.read_bytes() for p in (tmp_path / "run").rglob("*") if p.is_file()} == before
+
+
 def test_another_library_is_refused(library: Library, tmp_path: Path) -> None:
     fit(recipe(), library, tmp_path / "run")
     other = write_library(tmp_path / "other", tracks=24, seconds=1.0, seed=1)
@@ -252,6 +260,7 @@ def test_minutes_end_the_run_and_are_not_spent_twice(library: Library, tmp_path:
     again = fit(recipe(), library, tmp_path / "run", minutes=0.0001, start="resume")
     assert again.stopped_by == "time"
     assert again.steps == outcome.steps
+    assert stored_run(tmp_path / "run")["minutes"] == 0.0001
 
 
 def test_collapse_is_said(library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ from contramuse.train.journal import build_loggers
 from contramuse.train.keeper import Keeper, WholeFiles, read_checkpoint
 from contramuse.train.module import Contrastive
 from contramuse.train.pace import Pace, words
-from contramuse.train.runs import claim, code_version, describe, is_launched, same_library
+from contramuse.train.runs import claim, code_version, describe, is_launched, same_library, set_minutes
 from contramuse.train.session import Session
 from contramuse.train.watch import Watch
 
@@ -102,6 +102,9 @@ def fit(
     if start == "resume":
         same_library(run, library)
         state = read_checkpoint(checkpoint) if checkpoint.exists() else None
+        set_minutes(run, minutes)
+    elif not is_launched():
+        claim(run)
     module = Contrastive(recipe, sample_rate=library.sample_rate)
     bar = Bar(None if is_launched() else console)
     pace = Pace(recipe.train, minutes=minutes, began=began)
@@ -112,7 +115,6 @@ def fit(
         accelerator="cpu" if on_cpu else accelerator, resumed_at=state["global_step"] if state else 0,
     )  # fmt: skip
     if start == "new" and not is_launched():
-        claim(run)
         describe(run, recipe, library, minutes=minutes, facts=data.facts())
     _introduce(bar, recipe, library, data, resumed_at=state["global_step"] if state else None)
     with _told(run, checkpoint):

@@ -92,6 +92,13 @@ def stored_run(run: Path) -> dict[str, Any]:
     return facts
 
 
+def set_minutes(run: Path, minutes: float | None) -> None:
+    """Note the budget that a resumed run was given, so that it holds when it is resumed once more."""
+    facts = stored_run(run)
+    if minutes is not None and facts["minutes"] != minutes:
+        write_json(run / "run.json", {**facts, "minutes": minutes})
+
+
 def stored_recipe(run: Path) -> Recipe:
     """The recipe that the run was started with.
 
