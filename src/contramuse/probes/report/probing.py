@@ -36,7 +36,9 @@ def findings(sources: Sources) -> str:
     baselines = [s["name"] for s in results["systems"] if s["role"] == "baseline"]
     lead = _lead(results, models[0], baselines)
     tiles = "".join(_tile(results, models[0], other) for other in [*baselines, *models[1:]])
-    return f'<p class="lead">{escape(lead)}</p><div class="tiles">{tiles}</div>{_caveats(results)}'
+    return (
+        f'<p class="lead">{escape(lead)}</p><div class="tiles">{tiles}</div>{_caveats(results, heard=_heard(sources))}'
+    )
 
 
 def _lead(results: Mapping[str, Any], model: str, baselines: Sequence[str]) -> str:
@@ -85,7 +87,13 @@ def _tile(results: Mapping[str, Any], model: str, other: str) -> str:
     )
 
 
-def _caveats(results: Mapping[str, Any]) -> str:
+def _heard(sources: Sources) -> bool:
+    """Whether the encoder was trained on the library that is probed."""
+    trained = sources.model.get("library_fingerprint") or sources.run.get("library_fingerprint")
+    return bool(trained) and sources.results is not None and trained == sources.results["library"].get("fingerprint")
+
+
+def _caveats(results: Mapping[str, Any], *, heard: bool) -> str:
     protocol = results["protocol"]
     taught = protocol.get("trained_with_labels") or []
     notes = [
@@ -96,7 +104,7 @@ def _caveats(results: Mapping[str, Any]) -> str:
         "where the paired 95 % interval of the difference leaves out zero; about one comparison in twenty does so "
         "by chance alone.",
     ]
-    if protocol["kind"] == "folds":
+    if protocol["kind"] == "folds" and heard and not taught:
         notes.append(
             "The encoder was trained on the library's training tracks without their labels, so most tested tracks "
             "had been heard by it, though not their labels by the probe."

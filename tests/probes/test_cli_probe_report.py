@@ -1,0 +1,118 @@
+"""probe and report as a user runs them, with real baselines of a small model on a small library."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from contramuse.checkpoint.model import load
+from contramuse.cli import main
+from contramuse.embeddings import embed_library
+from minilibrary import write_library
+from minimodel import make_model
+
+
+@pytest.fixture
+def run(monkeypatch, capfd):
+    """Run the command; returns (exit status, standard output, standard error)."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["contramuse", *map(str, arguments)])
+        try:
+            main()
+            status = 0
+        except SystemExit as leaving:
+            status = leaving.code or 0
+        out, err = capfd.readouterr()
+        assert "Traceback" not in out + err
+        return status, out, err
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    root = tmp_path_factory.mktemp("world")
+    library = write_library(root / "library", tracks=40, seconds=2.0)
+    model = load(make_model(root / "run" / "model", seed=5))
+    embed_library(model, library, root / "embeddings")
+    return root
+
+
+def test_probe_adds_its_baselines_keeps_them_and_reports(run, world):
+    arguments = ("probe", world / "embeddings", "--probe", "linear", "--resamples", 200)
+    status, out, err = run(*arguments, "--json", world / "probe.json")
+    assert status == 0, err
+    assert "5 folds by artist" in out
+    assert "tiny against MFCC statistics" in " ".join(out.split())
+    results = json.loads((world / "probe.json").read_text())
+    names = ["tiny", "random weights", "MFCC statistics", "mean log-mel"]
+    assert [s["name"] for s in results["systems"]] == names
+    assert {t["field"] for t in results["tasks"]} == {"genre", "tags", "tempo"}
+    assert results["systems"][0]["model_hash"] != results["systems"][1]["model_hash"]
+
+    kept = sorted((world / "library" / "baselines").rglob("*"))
+    stamps = [file.stat().st_mtime_ns for file in kept if file.suffix in (".npz", ".parquet")]
+    assert len(stamps) == 2
+    assert run(*arguments, "--json", world / "again.json")[0] == 0
+    assert stamps == [file.stat().st_mtime_ns for file in kept if file.suffix in (".npz", ".parquet")]
+    again = json.loads((world / "again.json").read_text())
+    assert again["tasks"] == results["tasks"]
+
+    page = world / "report.html"
+    given = ("--embeddings", world / "embeddings", "--probe", world / "probe.json")
+    status, out, err = run("report", world / "run", *given, "-o", page)
+    assert status == 0, err
+    text = page.read_text(encoding="utf-8")
+    for part in ("findings", "probe", "map", "neighbours", "recipe", "provenance"):
+        assert f'<section id="{part}"' in text
+    assert "Tune 3" in text
+
+
+def test_two_embeddings_are_compared_in_pairs(run, world):
+    other = load(make_model(world / "other", seed=1))
+    embed_library(other, world / "library", world / "second")
+    file = world / "pair.json"
+    status, _, err = run(
+        *("probe", world / "embeddings", "--against", world / "second", "--task", "genre", "--probe", "knn"),
+        *("--baselines", "none", "--folds", "4", "--json", file),
+    )
+    assert status == 0, err
+    results = json.loads(file.read_text())
+    assert [s["name"] for s in results["systems"]] == ["tiny (embeddings)", "tiny (second)"]
+    assert [(g["system"], g["against"]) for g in results["tasks"][0]["differences"]] == [
+        ("tiny (embeddings)", "tiny (second)")
+    ]
+    assert results["protocol"]["folds"] == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("probe", "nowhere"), "is missing"),
+        (("probe", "embeddings", "--task", "mood"), "no such label field"),
+        (("probe", "embeddings", "--folds", "2"), "--folds"),
+        (("probe", "embeddings", "--baselines", "loud"), "random, mfcc, mel"),
+        (("probe", "embeddings", "--library", "run"), "not a finished library"),
+        (("report",), "nothing to report"),
+        (("report", "library"), "neither a run nor a model"),
+    ],
+)
+def test_mistakes_are_told_with_the_next_step(run, world, monkeypatch, arguments, message):
+    monkeypatch.chdir(world)
+    status, _, err = run(*arguments)
+    assert status == 2
+    assert message in " ".join(err.split())
+
+
+def test_vectors_stand_in_the_order_of_the_library(world):
+    from contramuse.catalogue.library import Library
+    from contramuse.embeddings import Embeddings
+    from contramuse.probes.systems import common_rows, model_systems
+
+    library, found = Library.open(world / "library"), Embeddings.open(world / "embeddings")
+    rows = common_rows(library, [found])
+    system = model_systems([found], library.ids[rows].tolist())[0]
+    place = found.ids.tolist().index(library.ids[7])
+    np.testing.assert_array_equal(system.vectors[7], found.vectors[place])
