@@ -4,7 +4,9 @@ from contramuse.rows import Rows
 
 
 def test_rows_are_selected_moved_and_joined_with_the_facts_that_all_have():
-    a = Rows.of(track=[0, 1, 2], artist=[5, 6, 7], labels={"g": torch.eye(3)}, silent=torch.tensor([True, False, False]))
+    a = Rows.of(
+        track=[0, 1, 2], artist=[5, 6, 7], labels={"g": torch.eye(3)}, silent=torch.tensor([True, False, False])
+    )
     b = Rows.of(track=[3])
     joined = Rows.cat([a, b])
     assert len(joined) == 4

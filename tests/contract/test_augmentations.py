@@ -11,10 +11,12 @@ from contramuse.errors import RecipeError
 
 ROWS, SAMPLES, BANDS, FRAMES = 5, 8000, 32, 60
 NEUTRAL: dict[str, dict[str, Any]] = {
+    "band_shift": {"bands": (0, 0)},
     "colored_noise": {"snr": (200.0, 200.0)},
     "crop": {"share": (1.0, 1.0)},
     "delay": {"volume": (0.0, 0.0)},
     "frequency_mask": {"width": (0.0, 0.0)},
+    "equalise": {"decibels": 0.0},
     "feature_mixup": {"alpha": 1e6, "beta": 1e-3},
     "filter": {"shapes": ("low_pass",), "low_pass": (22050.0, 22050.0)},
     "gain": {"decibels": (0.0, 0.0)},

@@ -10,11 +10,14 @@ from contramuse.augment.mix import FeatureMixup, Mixup
 from contramuse.augment.pitch import PitchShift, TimeStretch
 from contramuse.augment.presets import PRESETS
 from contramuse.augment.space import Delay, Reverb
+from contramuse.augment.spectral import BandShift, Equalise
 
 AUGMENTATIONS: dict[str, type[Augmentation]] = {
+    "band_shift": BandShift,
     "colored_noise": ColoredNoise,
     "crop": Crop,
     "delay": Delay,
+    "equalise": Equalise,
     "feature_mixup": FeatureMixup,
     "filter": Filter,
     "frequency_mask": FrequencyMask,
