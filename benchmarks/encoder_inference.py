@@ -55,7 +55,7 @@ def embed(given: argparse.Namespace) -> None:
         from contramuse.encoders import SampleCNN
         from contramuse.encoders.memory import keep_freed_memory
 
-        allocator, plain, network = keep_freed_memory(), network, SampleCNN()
+        allocator, plain, network = keep_freed_memory(), network, SampleCNN(bands=1)
         network.load_state_dict(plain.state_dict())
     network.eval()
     made = None if given.music else windows(None, 0, given.windows)

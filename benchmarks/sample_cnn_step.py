@@ -37,7 +37,7 @@ def step(side: str, rows: int, threads: int, folder: Path) -> None:
     torch.manual_seed(0)
     network = PlainSampleCNN()
     if side != "plain":
-        ours = SampleCNN()
+        ours = SampleCNN(bands=1)
         ours.load_state_dict(network.state_dict())
         network = ours
     optimizer = torch.optim.Adam(network.parameters(), lr=3e-4, fused=side != "plain")

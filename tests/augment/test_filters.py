@@ -73,7 +73,7 @@ def test_no_phase_shift() -> None:
 
 
 def test_impossible_settings_are_named() -> None:
-    with pytest.raises(RecipeError, match=r"filter\.low_pass.*2200"):
+    with pytest.raises(RecipeError, match=r"^low_pass.*2200"):
         Filter(sample_rate=2000)
-    with pytest.raises(RecipeError, match=r"filter\.shapes.*high_pass"):
+    with pytest.raises(RecipeError, match=r"^shapes.*high_pass"):
         Filter(sample_rate=RATE, shapes=("notch",))

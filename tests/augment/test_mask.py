@@ -56,7 +56,7 @@ def test_no_width_changes_nothing() -> None:
 
 
 def test_impossible_settings_are_named() -> None:
-    with pytest.raises(RecipeError, match=r"time_mask\.width"):
+    with pytest.raises(RecipeError, match=r"^width"):
         TimeMask(width=(0.1, 1.5))
-    with pytest.raises(RecipeError, match=r"frequency_mask\.count"):
+    with pytest.raises(RecipeError, match=r"^count"):
         FrequencyMask(count=(3, 1))

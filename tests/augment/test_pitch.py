@@ -105,7 +105,7 @@ def test_other_rates_and_lengths() -> None:
 
 
 def test_impossible_settings_are_named() -> None:
-    with pytest.raises(RecipeError, match=r"pitch_shift\.semitones.*-30"):
+    with pytest.raises(RecipeError, match=r"^semitones.*-30"):
         PitchShift(sample_rate=RATE, semitones=(-30.0, 2.0))
-    with pytest.raises(RecipeError, match=r"time_stretch\.rate"):
+    with pytest.raises(RecipeError, match=r"^rate"):
         TimeStretch(sample_rate=RATE, rate=(0.0, 1.0))

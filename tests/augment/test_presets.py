@@ -3,6 +3,7 @@ import torch
 
 from contramuse.augment import PRESETS, Chain
 from contramuse.augment.space import Delay
+from contramuse.errors import RecipeError
 from signals import RATE, music
 
 
@@ -57,6 +58,12 @@ def test_semisupcon_follows_severity(severity: float) -> None:
 def test_no_severity_changes_nothing() -> None:
     x, chain = music(4), Chain(PRESETS["semisupcon"](RATE, severity=0))
     assert torch.equal(chain.apply(x, chain.draw(4, seeded())), x)
+
+
+@pytest.mark.parametrize("severity", [-1.0, 9.0])
+def test_an_impossible_severity_is_refused(severity: float) -> None:
+    with pytest.raises(RecipeError, match=r"^severity"):
+        PRESETS["semisupcon"](RATE, severity=severity)
 
 
 @pytest.mark.parametrize("rate", [4000, 8000, 16000, 44100])

@@ -9,9 +9,9 @@ from contramuse.errors import UserError
 # name -> (constructor arguments, features [f, n], lengths n that it takes, lengths that it refuses)
 CASES = {
     "mel_transformer": ({"bands": 32, "dim": 32, "depth": 2, "heads": 2}, (32, 70), (5, 16, 200), ()),
-    "sample_cnn": ({"strides": (3, 3, 3, 2, 2, 4, 4, 2, 2)}, (1, 20736), (20736,), (100, 50000)),
+    "sample_cnn": ({"bands": 1, "strides": (3, 3, 3, 2, 2, 4, 4, 2, 2)}, (1, 20736), (20736,), (100, 50000)),
     "sample_cnn, any length": (
-        {"strides": (3, 3, 3, 2, 2, 4, 4, 2, 2), "pool": "mean"}, (1, 20736), (20736, 50000), (100,)
+        {"bands": 1, "strides": (3, 3, 3, 2, 2, 4, 4, 2, 2), "pool": "mean"}, (1, 20736), (20736, 50000), (100,)
     ),
 }  # fmt: skip
 

@@ -18,7 +18,7 @@ def pair(strides, seed=0, scale=1.0):
         if isinstance(module, nn.BatchNorm1d):
             nn.init.normal_(module.weight)
             nn.init.normal_(module.bias, std=0.3)
-    ours = SampleCNN(strides=strides)
+    ours = SampleCNN(bands=1, strides=strides)
     ours.load_state_dict(plain.state_dict())
     return ours, plain
 
@@ -30,7 +30,7 @@ def noise(rows, samples, seed=1):
 
 
 def test_parameters():
-    ours, plain = SampleCNN(), plain_sample_cnn(classes=50)
+    ours, plain = SampleCNN(bands=1), plain_sample_cnn(classes=50)
     assert sum(p.numel() for p in ours.parameters()) == 2_368_512
     assert sum(p.numel() for p in plain.parameters()) == 2_394_162
     assert {k: v.shape for k, v in ours.state_dict().items()} == {
@@ -40,10 +40,10 @@ def test_parameters():
 
 @pytest.mark.parametrize("rate", STRIDES)
 def test_lengths(rate):
-    ours = SampleCNN(strides=STRIDES[rate])
+    ours = SampleCNN(bands=1, strides=STRIDES[rate])
     assert ours.samples == SAMPLES[rate]
     assert ours.frames(SAMPLES[rate]) == 1
-    assert SampleCNN(strides=STRIDES[16000]).frames(43470) == 1  # the thesis prints this number
+    assert SampleCNN(bands=1, strides=STRIDES[16000]).frames(43470) == 1  # the thesis prints this number
     with pytest.raises(UserError, match=str(SAMPLES[rate])):
         ours(torch.zeros(2, 1, SAMPLES[rate] * 2))
     with pytest.raises(UserError, match="pool: mean"):
@@ -52,7 +52,7 @@ def test_lengths(rate):
 
 @pytest.mark.parametrize("pool", ["mean", "max"])
 def test_any_length(pool):
-    ours = SampleCNN(pool=pool).eval()
+    ours = SampleCNN(bands=1, pool=pool).eval()
     with torch.no_grad():
         exact = ours(noise(2, 59049))
         assert ours(noise(2, 3 * 59049 + 1234)).shape == (2, 512)
@@ -181,14 +181,14 @@ def test_bfloat16():
 
 
 def test_dropout():
-    ours = SampleCNN(strides=STRIDES[8000], dropout=0.5)
+    ours = SampleCNN(bands=1, strides=STRIDES[8000], dropout=0.5)
     x = noise(4, 20736)
     with pytest.raises(ValueError, match="generator"):
         ours(x)
     a = ours(x, torch.Generator().manual_seed(0))
     b = ours(x, torch.Generator().manual_seed(0))
     assert torch.equal(a, b)
-    kept = SampleCNN(strides=STRIDES[8000])
+    kept = SampleCNN(bands=1, strides=STRIDES[8000])
     kept.load_state_dict(ours.state_dict())
     whole = kept(x)
     assert torch.allclose(a[a != 0], 2 * whole[a != 0], atol=1e-4)
@@ -199,12 +199,12 @@ def test_dropout():
 
 def test_initialise():
     torch.manual_seed(0)
-    weight = SampleCNN(initialise="kaiming").sequential[5][0].weight
+    weight = SampleCNN(bands=1, initialise="kaiming").sequential[5][0].weight
     assert weight.abs().max() <= (6 / (256 * 3)) ** 0.5  # uniform, fan_in, gain of ReLU
     assert abs(weight.std().item() - (2 / (256 * 3)) ** 0.5) < 1e-3
 
 
-@pytest.mark.parametrize(("given", "match"), [({"bands": 128}, "waveform"), ({"strides": (3, 3)}, "nine")])
+@pytest.mark.parametrize(("given", "match"), [({"bands": 128}, "waveform"), ({"bands": 1, "strides": (3, 3)}, "nine")])
 def test_refuses(given, match):
     with pytest.raises(UserError, match=match):
         SampleCNN(**given)
@@ -213,7 +213,7 @@ def test_refuses(given, match):
 @pytest.mark.slow
 def test_export():
     """The exported graph takes any number of rows."""
-    ours = SampleCNN(strides=STRIDES[8000]).eval()
+    ours = SampleCNN(bands=1, strides=STRIDES[8000]).eval()
     rows = torch.export.Dim("rows", min=1, max=64)
     program = torch.export.export(ours, (noise(2, 20736),), dynamic_shapes=({0: rows},))
     x = noise(5, 20736)

@@ -39,5 +39,5 @@ def test_frontend_is_exact_under_autocast():
 
 
 def test_waveform_tower():
-    tower = Tower(Waveform(), SampleCNN(strides=(3, 3, 3, 2, 2, 4, 4, 2, 2)), MLP(dim_in=512, out=64))
+    tower = Tower(Waveform(), SampleCNN(bands=1, strides=(3, 3, 3, 2, 2, 4, 4, 2, 2)), MLP(dim_in=512, out=64))
     assert tower(torch.randn(2, 1, 20736)).shape == (2, 64)

@@ -88,6 +88,43 @@ def test_a_mistake_is_told_with_place_value_and_next_step(override, place, hint)
     assert hint in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("views.audio.augment=[{kind: pitch_shift, semitones: [5, 2]}]",
+         "views.audio.augment[0].semitones: [5.0, 2.0]"),
+        ("views.audio.augment=[clmr, {kind: gain, p: 2}]", "views.audio.augment[1].p: 2"),
+        ("views.audio.augment={kind: semisupcon, severity: 9}", "views.audio.augment[0].severity: 9"),
+        ("views.audio.take.count=0", "views.audio.take.count: 0: a view needs a crop"),
+        ("towers.audio.frontend.hop=0", "towers.audio.frontend.hop: 0"),
+        ("towers.audio.encoder.patch=[15, 8]", "towers.audio.encoder.patch: [15, 8]: a patch of 15 bands does not"),
+        ("towers.audio.encoder=sample_cnn", "towers.audio.encoder.bands: 64: it reads a waveform"),
+        ("towers.audio.head.layers=0", "towers.audio.head.layers: 0"),
+        ("contrasts.0.similarity.temperature=0", "contrasts[0].similarity.temperature: 0.0"),
+        ("contrasts.0.target={kind: any, of: [same, {kind: shared, labels: tags, at_least: 0}]}",
+         "contrasts[0].target.of[1].at_least: 0"),
+        ("train.batch=0", "train.batch: 0"),
+    ],
+)  # fmt: skip
+def test_what_a_constructor_refuses_is_told_with_its_place(override, told):
+    with pytest.raises(RecipeError, match="one mistake") as caught:
+        load_recipe("tiny", [override])
+    assert f"\n  - {told}" in str(caught.value)
+
+
+def test_mistakes_of_every_kind_are_told_at_once():
+    overrides = ["train.bacth=3", "views.audio.take.count=0", "embed.hop=x", "contrasts.0.similarity.temperature=-1"]
+    with pytest.raises(RecipeError, match="4 mistakes"):
+        load_recipe("tiny", overrides)
+
+
+def test_reading_a_recipe_draws_no_random_numbers():
+    before = torch.get_rng_state()
+    for name in recipe_names():
+        load_recipe(name)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_all_mistakes_are_told_at_once():
     with pytest.raises(RecipeError, match="4 mistakes") as caught:
         load_recipe("tiny", ["train.bacth=3", "sampler=alon", "views.audio.take.count=two", "embed.hop=x"])

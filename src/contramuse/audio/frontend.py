@@ -125,7 +125,7 @@ FRONTENDS: dict[str, type[Waveform] | type[LogMel]] = {"waveform": Waveform, "lo
 
 def _check(*, n_fft: int, hop: int, n_mels: int, f_min: float, f_max: float, sample_rate: int, floor: float) -> None:
     def refuse(name: str, value: object, problem: str, fix: str) -> None:
-        raise RecipeError(problem, name=f"frontend.{name}", value=value, fix=fix)
+        raise RecipeError(problem, name=name, value=value, fix=fix)
 
     for name, value in {"n_fft": n_fft, "hop": hop, "n_mels": n_mels, "sample_rate": sample_rate}.items():
         if value < 1:

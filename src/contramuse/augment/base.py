@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -65,22 +64,14 @@ class Augmentation(ABC):
     def _within(self, name: str, value: float, *, low: float = -math.inf, high: float = math.inf) -> None:
         if not low <= value <= high:
             bounds = f"at least {low:g}" if high == math.inf else f"between {low:g} and {high:g}"
-            raise RecipeError(
-                f"must be {bounds}", name=self._setting(name), value=value, fix="Change it, or leave it out."
-            )
+            raise RecipeError(f"must be {bounds}", name=name, value=value, fix="Change it, or leave it out.")
 
     def _range(self, name: str, value: Range, *, low: float = -math.inf, high: float = math.inf) -> None:
         if len(value) != 2 or not value[0] <= value[1]:
             fix = f"Write it as {name}: [lowest, highest]."
-            raise RecipeError(
-                "must be two numbers, the lower one first", name=self._setting(name), value=value, fix=fix
-            )
+            raise RecipeError("must be two numbers, the lower one first", name=name, value=value, fix=fix)
         for end in value:
             self._within(name, end, low=low, high=high)
-
-    def _setting(self, name: str) -> str:
-        kind = re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()  # as recipes name it
-        return f"augment.{kind}.{name}"
 
 
 class Factor(Augmentation):

@@ -51,9 +51,7 @@ class Filter(Spectral):
         unknown = [shape for shape in self.shapes if shape not in _SHAPES]
         if unknown or not self.shapes:
             known = ", ".join(_SHAPES)
-            raise RecipeError(
-                "is no list of filter shapes", name=self._setting("shapes"), value=self.shapes, fix=f"Known: {known}."
-            )
+            raise RecipeError("is no list of filter shapes", name="shapes", value=self.shapes, fix=f"Known: {known}.")
         bands = "band_pass" in self.shapes or "band_stop" in self.shapes
         for name, value, used in (
             ("high_pass", self.high_pass, "high_pass" in self.shapes),

@@ -10,6 +10,7 @@ from contramuse.augment.filters import Filter
 from contramuse.augment.level import ColoredNoise, Gain, Noise, Polarity
 from contramuse.augment.pitch import PitchShift
 from contramuse.augment.space import Delay, Reverb
+from contramuse.errors import RecipeError
 
 
 def clmr(sample_rate: int) -> tuple[Augmentation, ...]:
@@ -42,9 +43,14 @@ def semisupcon(sample_rate: int, severity: float = 2.0) -> tuple[Augmentation, .
     Other than in its code the echoes begin with the first repeat (there the first "repeat" is the dry signal), never
     grow, and their volume and attenuation are drawn from the range, not from its two ends; the shift is any number of
     cents, not one of 14; the result is not halved.
+
+    Raises:
+        RecipeError: a severity below 0 or above 8, where shifts and noises would leave what music is.
     """
+    if not 0 <= severity <= 8:
+        raise RecipeError("must be between 0 and 8", name="severity", value=severity, fix="The published one is 2.")
     s = severity / 2.0
-    if s <= 0:
+    if s == 0:
         return ()
     chain = (
         Gain(p=min(0.7, 0.4 * s), decibels=(-15.0 * s, 5.0 * s)),

@@ -36,7 +36,7 @@ class MLP(nn.Module):
     ) -> None:
         super().__init__()
         if layers < 1:
-            raise UserError("a head has at least one layer", name="head.layers", value=layers, fix="Write 1 or more.")
+            raise UserError("a head has at least one layer", name="layers", value=layers, fix="Write 1 or more.")
         self.dim = out
         width = hidden or dim_in
         modules: list[nn.Module] = []

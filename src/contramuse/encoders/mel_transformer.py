@@ -146,19 +146,19 @@ class MelTransformer(nn.Module):
         if self.bands % self.patch[0] or min(self.patch) < 1:
             raise UserError(
                 f"a patch of {self.patch[0]} bands does not divide {self.bands} bands",
-                name="encoder.patch",
+                name="patch",
                 value=list(self.patch),
                 fix="Choose a patch height that divides the frontend's n_mels, such as 16 for 128.",
             )
         if self.dim % heads or self.dim % 4:
             raise UserError(
                 f"the width does not split into {heads} heads, or not by 4",
-                name="encoder.dim",
+                name="dim",
                 value=self.dim,
                 fix="Choose a multiple of 4 and of the number of heads.",
             )
         if not 0 <= self.drop < 1:
-            raise UserError("a share is 0 or more and below 1", name="encoder.drop", value=self.drop, fix="Write 0.75.")
+            raise UserError("a share is 0 or more and below 1", name="drop", value=self.drop, fix="Write 0.75.")
 
     def forward(self, x: Float[Tensor, "b f n"], generator: torch.Generator | None = None) -> Float[Tensor, "b h"]:
         """The mean token of each row.

@@ -41,7 +41,7 @@ class SampleCNN(nn.Module):
     def __init__(
         self,
         *,
-        bands: int = 1,
+        bands: int,
         strides: Sequence[int] = STRIDES[22050],
         pool: Literal["none", "mean", "max"] = "none",
         dropout: float = 0.0,
@@ -51,14 +51,14 @@ class SampleCNN(nn.Module):
         if bands != 1:
             raise UserError(
                 f"it reads a waveform, not {bands} bands",
-                name="encoder",
-                value="sample_cnn",
+                name="bands",
+                value=bands,
                 fix="Use frontend: waveform.",
             )
         if len(strides) != 9 or min(strides) < 2:
             raise UserError(
                 "nine strides of 2 or more are needed",
-                name="encoder.strides",
+                name="strides",
                 value=list(strides),
                 fix=f"Those of 22,050 Hz are {list(STRIDES[22050])}.",
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, NewType
 
+import torch
 import yaml
 from torch import nn
 
@@ -19,6 +19,7 @@ from contramuse.encoders import ENCODERS, HEADS, Tower
 from contramuse.errors import RecipeError
 from contramuse.files import stable_hash
 from contramuse.objective import CANDIDATES, OBJECTIVES, Candidates, InfoNCE, NotSelf, Objective
+from contramuse.recipe.overrides import apply_override
 from contramuse.recipe.parts import Grammar, Mistakes, nearest
 from contramuse.recipe.settings import OPTIMIZERS, SCHEDULES, Embed, Optimizer, Schedule, Train
 from contramuse.sampling import SAMPLERS, Sampler
@@ -134,17 +135,18 @@ class Recipe:
 
     def __init__(self, name: str, written: Any) -> None:
         mistakes = Mistakes()
-        resolved = GRAMMAR.resolve(Document, written, "", mistakes)
+        resolved = GRAMMAR.resolve(Document, written, "", mistakes, {"sample_rate": _rate_of(written)})
         if not mistakes.found:
             _check_names(resolved, mistakes)
+            _check_towers(resolved, mistakes)
         if mistakes.found:
             _refuse(name, mistakes)
         self.name = name
         self._resolved: dict[str, Any] = resolved
         self.sample_rate: int = resolved["sample_rate"]
         self.about: str = resolved["about"]
-        self.train: Train = self._build(Train, resolved["train"])
-        self.embed: Embed = self._build(Embed, resolved["embed"])
+        self.train: Train = self._build(Train, resolved["train"], "train")
+        self.embed: Embed = self._build(Embed, resolved["embed"], "embed")
 
     @classmethod
     def from_resolved(cls, resolved: Mapping[str, Any], name: str = "stored") -> Recipe:
@@ -176,12 +178,12 @@ class Recipe:
         the encoder's dim.
         """
         rate = sample_rate or self.sample_rate
-        return nn.ModuleDict({name: self._build_tower(spec, rate) for name, spec in self._resolved["towers"].items()})
+        towers = self._resolved["towers"]
+        return nn.ModuleDict({name: _build_tower(spec, rate, f"towers.{name}") for name, spec in towers.items()})
 
     def build_strategy(self) -> Strategy:
         """The contrasts with their similarities (which may have weights)."""
-        width = self._embedding_dim() if self._needs_width() else 0
-        specs = [GRAMMAR.build(ContrastSpec, spec, {"dim_in": width}) for spec in self._resolved["contrasts"]]
+        specs = self._contrasts(self._embedding_dim() if self._needs_width() else 0)
         return Strategy(
             [
                 Contrast(
@@ -194,19 +196,20 @@ class Recipe:
 
     def build_sampler(self) -> Sampler:
         """The sampler's settings as an object."""
-        sampler: Sampler = self._build(Sampler, self._resolved["sampler"])
+        sampler: Sampler = self._build(Sampler, self._resolved["sampler"], "sampler")
         return sampler
 
     def build_takes(self) -> dict[str, Crop]:
         """View -> its take."""
-        return {name: self._build(Take, view["take"]) for name, view in self._resolved["views"].items()}
+        views = self._resolved["views"]
+        return {name: self._build(Take, view["take"], f"views.{name}.take") for name, view in views.items()}
 
     def build_chains(self, *, sample_rate: int | None = None) -> dict[str, tuple[Chain, Chain]]:
         """View -> (chain on waveforms, chain on features)."""
         context = {"sample_rate": sample_rate or self.sample_rate}
         chains = {}
         for name, view in self._resolved["views"].items():
-            built = [GRAMMAR.build(Augmentation, item, context) for item in view["augment"]]
+            built = GRAMMAR.build(tuple[Augmentation, ...], view["augment"], context, f"views.{name}.augment")
             made = [a for one in built for a in (one if isinstance(one, tuple) else (one,))]  # a preset is several
             chains[name] = (
                 Chain(tuple(a for a in made if a.stage == "waveform")),
@@ -216,24 +219,22 @@ class Recipe:
 
     @functools.cached_property
     def _contrast_specs(self) -> list[ContrastSpec]:
-        return [GRAMMAR.build(ContrastSpec, spec, {"dim_in": 1}) for spec in self._resolved["contrasts"]]
+        return self._contrasts(1)
+
+    def _contrasts(self, width: int) -> list[ContrastSpec]:
+        specs = enumerate(self._resolved["contrasts"])
+        return [GRAMMAR.build(ContrastSpec, spec, {"dim_in": width}, f"contrasts[{i}]") for i, spec in specs]
 
     def _needs_width(self) -> bool:
         return any(c["similarity"]["kind"] == "bilinear" for c in self._resolved["contrasts"])
 
     def _embedding_dim(self) -> int:
-        spec = next(iter(self._resolved["towers"].values()))
-        dim: int = self._build_tower(spec, self.sample_rate).head.dim  # type: ignore[assignment]
+        name, spec = next(iter(self._resolved["towers"].items()))
+        dim: int = _build_tower(spec, self.sample_rate, f"towers.{name}").head.dim  # type: ignore[assignment]
         return dim
 
-    def _build(self, wanted: Any, value: Any) -> Any:
-        return GRAMMAR.build(wanted, value, {"sample_rate": self.sample_rate})
-
-    def _build_tower(self, spec: Mapping[str, Any], sample_rate: int) -> Tower:
-        frontend = GRAMMAR.build(Frontend, spec["frontend"], {"sample_rate": sample_rate})
-        encoder = GRAMMAR.build(Encoder, spec["encoder"], {"sample_rate": sample_rate, "bands": frontend.bands})
-        head = GRAMMAR.build(Head, spec["head"], {"dim_in": encoder.dim})
-        return Tower(frontend=frontend, encoder=encoder, head=head)
+    def _build(self, wanted: Any, value: Any, place: str) -> Any:
+        return GRAMMAR.build(wanted, value, {"sample_rate": self.sample_rate}, place)
 
 
 def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
@@ -247,7 +248,7 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
     if not overrides:
         return recipe
     for override in overrides:
-        _override(written, override, recipe.resolved())
+        apply_override(written, override, recipe.resolved())
     return Recipe(recipe.name, written)
 
 
@@ -289,55 +290,29 @@ def _read(name_or_path: str) -> dict[str, Any]:
     return written
 
 
-def _override(written: dict[str, Any], override: str, resolved: Any) -> None:
-    """Set one ``a.b.0.c=value`` in place.
-
-    On the way a bare kind becomes a mapping, and a part that is not written is taken from the ``resolved`` recipe.
-    """
-    key, equals, text = override.partition("=")
-    if not equals or not key:
-        raise RecipeError("is not key=value", name="override", value=override, fix="Write e.g. train.batch=64.")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise RecipeError("has a value that is not YAML", name="override", value=override, fix=str(error)) from error
-    place: Any = written
-    *path, last = key.split(".")
-    for step, following in zip(path, [*path, last][1:], strict=True):
-        below = _item(place, step, override)
-        resolved = resolved.get(step) if isinstance(resolved, dict) else None
-        if isinstance(below, str):
-            below = {"kind": below}
-        elif below is None:
-            below = copy.deepcopy(resolved) or {}
-        if isinstance(below, dict) and isinstance(below.get("kind"), str) and following.isdigit():
-            below = [below]
-        _put(place, step, below, override)
-        place = below
-    _put(place, last, value, override)
+def _rate_of(written: Any) -> int:
+    """The sample rate that is written, or the default; one that is no number is told with the other mistakes."""
+    rate = written.get("sample_rate") if isinstance(written, Mapping) else None
+    return rate if type(rate) is int else Document.sample_rate
 
 
-def _item(place: Any, step: str, override: str) -> Any:
-    if isinstance(place, list):
-        if not step.isdigit() or int(step) >= len(place):
-            raise RecipeError(
-                f"{step!r} is not a position in a list of {len(place)}", name="override", value=override,
-                fix="Positions start at 0.",
-            )  # fmt: skip
-        return place[int(step)]
-    if not isinstance(place, dict):
-        raise RecipeError(f"there are no settings at {step!r}", name="override", value=override, fix="Shorten the key.")
-    return place.get(step)
+def _build_tower(spec: Mapping[str, Any], sample_rate: int, place: str) -> Tower:
+    context = {"sample_rate": sample_rate}
+    frontend = GRAMMAR.build(Frontend, spec["frontend"], context, f"{place}.frontend")
+    context["bands"] = frontend.bands
+    encoder = GRAMMAR.build(Encoder, spec["encoder"], context, f"{place}.encoder")
+    head = GRAMMAR.build(Head, spec["head"], {"dim_in": encoder.dim}, f"{place}.head")
+    return Tower(frontend=frontend, encoder=encoder, head=head)
 
 
-def _put(place: Any, step: str, value: Any, override: str) -> None:
-    if isinstance(place, list):
-        _item(place, step, override)
-        place[int(step)] = value
-    elif isinstance(place, dict):
-        place[step] = value
-    else:
-        raise RecipeError(f"there are no settings at {step!r}", name="override", value=override, fix="Shorten the key.")
+def _check_towers(resolved: Mapping[str, Any], mistakes: Mistakes) -> None:
+    """Build the towers without weights: only their constructors know which parts go together."""
+    for name, spec in resolved["towers"].items():
+        try:
+            with torch.device("meta"):
+                _build_tower(spec, resolved["sample_rate"], f"towers.{name}")
+        except RecipeError as error:
+            mistakes.add(error.name, error.value, error.problem, error.fix)
 
 
 def _check_names(resolved: Mapping[str, Any], mistakes: Mistakes) -> None:

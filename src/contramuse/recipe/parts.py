@@ -1,8 +1,9 @@
 """The signature is the schema: what a recipe writes is checked against the constructor of the named part.
 
 A part is written as ``{kind: name, setting: value, ...}``, or ``name`` where it needs no settings. ``resolve``
-checks and fills in every default (so that a stored recipe means the same after a default changes) and collects all
-mistakes; ``build`` calls the constructors; ``schema`` writes JSON schema for editors.
+checks and fills in every default (so that a stored recipe means the same after a default changes), tries the
+constructors whose surroundings are known, and collects all mistakes; ``build`` calls the constructors; ``schema``
+writes JSON schema for editors. A constructor names the argument that it refuses, and the grammar where that stands.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from dataclasses import dataclass, field
 from typing import Any, Union
 
 from pydantic import TypeAdapter, ValidationError
+
+from contramuse.errors import RecipeError, UserError
 
 INJECTED = {
     "sample_rate": "the library's rate",
@@ -53,44 +56,64 @@ class Grammar:
     tables: Mapping[type, Mapping[str, Callable[..., Any]]]
     sections: tuple[type, ...]
 
-    def resolve(self, wanted: Any, value: Any, place: str, mistakes: Mistakes) -> Any:
-        """``value`` as plain data with all defaults, checked against the annotation ``wanted``."""
+    def resolve(self, wanted: Any, value: Any, place: str, mistakes: Mistakes, context: Mapping[str, Any]) -> Any:
+        """``value`` as plain data with all defaults, checked against the annotation ``wanted``.
+
+        Args:
+            wanted: the annotation of what stands at ``place``.
+            value: what is written there.
+            place: in the recipe, e.g. "views.audio.augment[0]".
+            mistakes: takes what is wrong.
+            context: injected arguments that are known; parts that need no others are tried.
+        """
+        before = len(mistakes.found)
+        resolved = self._resolved(wanted, value, place, mistakes, context)
+        known = wanted in self.tables or wanted in self.sections
+        if known and len(mistakes.found) == before and self._needs(wanted, resolved) <= context.keys():
+            try:
+                self.build(wanted, resolved, context, place)
+            except RecipeError as error:
+                mistakes.add(error.name, error.value, error.problem, error.fix)
+        return resolved
+
+    def _resolved(self, wanted: Any, value: Any, place: str, mistakes: Mistakes, context: Mapping[str, Any]) -> Any:
         if wanted in self.tables:
-            return self._resolve_part(self.tables[wanted], value, place, mistakes)
+            return self._resolve_part(self.tables[wanted], value, place, mistakes, context)
         if wanted in self.sections:
             if not isinstance(value, Mapping):
                 mistakes.add(place, value, "must be a mapping of settings", f"Settings: {', '.join(settings(wanted))}.")
                 return None
-            return self._resolve_settings(wanted, value, place, mistakes)
+            return self._resolve_settings(wanted, value, place, mistakes, context)
         inner, shape = _container(wanted)
         if shape == "optional" and self._has_parts(inner):
-            return None if value is None else self.resolve(inner, value, place, mistakes)
+            return None if value is None else self.resolve(inner, value, place, mistakes, context)
         if shape == "list" and self._has_parts(inner):
             items = value if isinstance(value, list) else [value]
-            return [self.resolve(inner, item, f"{place}[{i}]", mistakes) for i, item in enumerate(items)]
+            return [self.resolve(inner, item, f"{place}[{i}]", mistakes, context) for i, item in enumerate(items)]
         if shape == "mapping" and self._has_parts(inner):
             if not isinstance(value, Mapping) or not value:
                 mistakes.add(place, value, "must be a mapping of names", "Give at least one name.")
                 return None
-            return {str(k): self.resolve(inner, v, f"{place}.{k}", mistakes) for k, v in value.items()}
+            return {str(k): self.resolve(inner, v, f"{place}.{k}", mistakes, context) for k, v in value.items()}
         return _leaf(wanted, value, place, mistakes)
 
-    def build(self, wanted: Any, value: Any, context: Mapping[str, Any]) -> Any:
-        """The objects for resolved ``value``; injected arguments are taken from ``context``."""
-        if wanted in self.tables:
-            made = self.tables[wanted][value["kind"]]
-            return self._call(made, {k: v for k, v in value.items() if k != "kind"}, context)
-        if wanted in self.sections:
-            return self._call(wanted, value, context)
+    def build(self, wanted: Any, value: Any, context: Mapping[str, Any], place: str) -> Any:
+        """The objects for resolved ``value``; injected arguments are taken from ``context``.
+
+        Raises:
+            RecipeError: a constructor refuses an argument; it is named by its place in the recipe.
+        """
+        if wanted in self.tables or wanted in self.sections:
+            return self._call(self._made(wanted, value), value, context, place)
         inner, shape = _container(wanted)
         if self._has_parts(inner):
             if value is None:
                 return None
             if shape == "list":
-                return tuple(self.build(inner, item, context) for item in value)
+                return tuple(self.build(inner, item, context, f"{place}[{i}]") for i, item in enumerate(value))
             if shape == "mapping":
-                return {k: self.build(inner, v, context) for k, v in value.items()}
-            return self.build(inner, value, context)
+                return {k: self.build(inner, v, context, f"{place}.{k}") for k, v in value.items()}
+            return self.build(inner, value, context, place)
         return TypeAdapter(wanted).validate_json(json.dumps(value))
 
     def schema(self, wanted: Any) -> dict[str, Any]:
@@ -123,7 +146,12 @@ class Grammar:
         return wanted in self.tables or wanted in self.sections or (shape != "none" and self._has_parts(inner))
 
     def _resolve_part(
-        self, table: Mapping[str, Callable[..., Any]], value: Any, place: str, mistakes: Mistakes
+        self,
+        table: Mapping[str, Callable[..., Any]],
+        value: Any,
+        place: str,
+        mistakes: Mistakes,
+        context: Mapping[str, Any],
     ) -> dict[str, Any] | None:
         written = {"kind": value} if isinstance(value, str) else value
         if not isinstance(written, Mapping) or not isinstance(written.get("kind"), str):
@@ -134,10 +162,15 @@ class Grammar:
             mistakes.add(place, kind, "is not a kind", nearest(kind, table))
             return None
         rest = {k: v for k, v in written.items() if k != "kind"}
-        return {"kind": kind, **self._resolve_settings(table[kind], rest, place, mistakes)}
+        return {"kind": kind, **self._resolve_settings(table[kind], rest, place, mistakes, context)}
 
     def _resolve_settings(
-        self, made: Callable[..., Any], written: Mapping[str, Any], place: str, mistakes: Mistakes
+        self,
+        made: Callable[..., Any],
+        written: Mapping[str, Any],
+        place: str,
+        mistakes: Mistakes,
+        context: Mapping[str, Any],
     ) -> dict[str, Any]:
         known = settings(made)
         for name in written:
@@ -150,7 +183,7 @@ class Grammar:
         for name, (annotation, default) in known.items():
             below = f"{place}.{name}" if place else name
             if name in written:
-                resolved[name] = self.resolve(annotation, written[name], below, mistakes)
+                resolved[name] = self.resolve(annotation, written[name], below, mistakes, context)
             elif default is inspect.Parameter.empty:
                 mistakes.add(below, None, "is missing", f"Give a {_name_of(annotation)}.")
             else:
@@ -168,10 +201,33 @@ class Grammar:
             return plain_value(default)
         return [self._plain(inner, item) for item in default] if shape == "list" else self._plain(inner, default)
 
-    def _call(self, made: Callable[..., Any], value: Mapping[str, Any], context: Mapping[str, Any]) -> Any:
-        known = settings(made)
-        arguments = {name: self.build(known[name][0], below, context) for name, below in value.items()}
-        return made(**arguments, **{name: context[name] for name in injected(made)})
+    def _made(self, wanted: Any, value: Mapping[str, Any]) -> Callable[..., Any]:
+        """The constructor that the resolved ``value`` of a part or section is for."""
+        made: Callable[..., Any] = self.tables[wanted][value["kind"]] if wanted in self.tables else wanted
+        return made
+
+    def _call(self, made: Callable[..., Any], value: Mapping[str, Any], context: Mapping[str, Any], place: str) -> Any:
+        arguments = {
+            name: self.build(annotation, value[name], context, f"{place}.{name}")
+            for name, (annotation, _) in settings(made).items()
+        }
+        try:
+            return made(**arguments, **{name: context[name] for name in injected(made)})
+        except UserError as error:
+            name = f"{place}.{error.name}"
+            raise RecipeError(error.problem, name=name, value=error.value, fix=error.fix) from error
+
+    def _needs(self, wanted: Any, value: Any) -> set[str]:
+        """The injected arguments of all constructors that ``build`` calls."""
+        if wanted in self.tables or wanted in self.sections:
+            made = self._made(wanted, value)
+            below = [self._needs(annotation, value[name]) for name, (annotation, _) in settings(made).items()]
+            return set(injected(made)).union(*below)
+        inner, shape = _container(wanted)
+        if value is None or not self._has_parts(inner):
+            return set()
+        items = {"list": value, "mapping": value.values() if shape == "mapping" else (), "optional": [value]}[shape]
+        return set().union(*[self._needs(inner, item) for item in items])
 
     def _schema_of(self, made: Callable[..., Any], kind: str | None) -> dict[str, Any]:
         head = {"kind": {"const": kind}} if kind else {}

@@ -115,7 +115,7 @@ class Train:
     def __post_init__(self) -> None:
         for name in ("batch", "steps", "accumulate", "watch_every", "checkpoint_every"):
             if getattr(self, name) < 1:
-                raise RecipeError("must be 1 or more", name=f"train.{name}", value=getattr(self, name), fix="Raise it.")
+                raise RecipeError("must be 1 or more", name=name, value=getattr(self, name), fix="Raise it.")
 
 
 @dataclass(frozen=True, kw_only=True)
