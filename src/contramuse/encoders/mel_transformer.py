@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from contramuse.encoders.dense import Dense, attention
 from contramuse.errors import UserError
+from contramuse.gather import total, world_size
 
 SIZES: dict[str, tuple[int, int, int, float]] = {"Ti": (192, 12, 3, 0.75), "S": (384, 12, 6, 0.9)}
 """Name -> (dim, depth, heads, share of tokens dropped in training)."""
@@ -26,10 +27,10 @@ SIZES: dict[str, tuple[int, int, int, float]] = {"Ti": (192, 12, 3, 0.75), "S": 
 class Standardise(nn.Module):
     """Subtract each band's mean and divide by its deviation, both averaged over the first batches of training.
 
-    The averages are cumulative and stop changing after ``batches`` training batches, and the same ones are used in
-    training and in eval mode: unlike batch normalisation a row never depends on its neighbours, and the encoder that
-    was trained is the one that is kept. Raw log-mels have means of -5 to -12 and deviations of 2 to 4; without this
-    the first steps only learn that.
+    The averages are cumulative, over the rows of all processes, and stop changing after ``batches`` training
+    batches, and the same ones are used in training and in eval mode: unlike batch normalisation a row never depends
+    on its neighbours, and the encoder that was trained is the one that is kept. Raw log-mels have means of -5 to
+    -12 and deviations of 2 to 4; without this the first steps only learn that.
 
     Args:
         bands: number of bands f.
@@ -57,8 +58,10 @@ class Standardise(nn.Module):
     def _see(self, x: Tensor) -> None:
         x = x.float()
         share = torch.where(self.seen < self.batches, 1 / (self.seen + 1), 0.0).to(x.dtype)
-        self.mean.lerp_(x.mean(dim=(0, 2)), share)
-        self.square.lerp_(x.square().mean(dim=(0, 2)), share)
+        # Every process has as many rows, so the mean over all of them is the mean of the processes' means.
+        mean, square = total(torch.stack([x.mean(dim=(0, 2)), x.square().mean(dim=(0, 2))])) / world_size()
+        self.mean.lerp_(mean, share)
+        self.square.lerp_(square, share)
         self.seen += 1
 
 
