@@ -76,6 +76,14 @@ def test_a_part_takes_its_width_from_the_head():
         ("embed.tower=video", "embed.tower", "is not a tower"),
         ("towers.audio.encoder=vgg", "towers.audio.encoder", "mel_transformer"),
         ("towers.audio.encoder.bands=64", "towers.audio.encoder.bands", "is set by the frontend"),
+        ("train.optimizer.lr=0", "train.optimizer.lr", "must be above 0"),
+        ("train.optimizer.lr=-1e-3", "train.optimizer.lr", "must be above 0"),
+        ("train.optimizer.weight_decay=-1", "train.optimizer.weight_decay", "must not be below 0"),
+        ("train.optimizer.betas=[0.9, 1]", "train.optimizer.betas", "below 1"),
+        ("train.optimizer.betas=0.9", "train.optimizer.betas", "a list of 2: a number, a number"),
+        ("train.schedule.warmup=5", "train.schedule.warmup", "is a share"),
+        ("train.clip=-1", "train.clip", "must not be below 0"),
+        ("embed.hop=0", "embed.hop", "must be above 0"),
         ("sample_rat=8000", "sample_rat", "Did you mean 'sample_rate'"),
         ("views={}", "views", "at least one name"),
         ("train=3", "train", "must be a mapping"),
@@ -138,6 +146,8 @@ def test_all_mistakes_are_told_at_once():
         ("- a\n- b\n", "is not a mapping"),
         ("about: only\n", "is missing"),
         ("", "is not a mapping"),
+        ("about: a\nabout: b\n", "'about' stands here twice, line 2"),
+        ("views: {a: crop, a: crop}\n", "'a' stands here twice, line 1"),
     ],
 )
 def test_a_file_that_is_no_recipe_is_refused(tmp_path, written, problem):
@@ -145,6 +155,24 @@ def test_a_file_that_is_no_recipe_is_refused(tmp_path, written, problem):
     path.write_text(written)
     with pytest.raises(RecipeError, match=problem):
         load_recipe(str(path))
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path):
+    (tmp_path / "mine.yaml").write_bytes(b"\xfe\xff\x00")
+    with pytest.raises(RecipeError, match="is not text"):
+        load_recipe(str(tmp_path / "mine.yaml"))
+
+
+@pytest.mark.parametrize("written", ["1e-3", "1E-3", "1.0e-3", ".001", "10e-4"])
+def test_numbers_are_written_as_one_likes(written):
+    assert load_recipe("tiny", [f"train.optimizer.lr={written}"]).train.optimizer.lr == 0.001
+
+
+def test_what_is_missing_is_told_in_words():
+    with pytest.raises(RecipeError) as caught:
+        Recipe("mine", {"about": "only"})
+    assert "class" not in str(caught.value)
+    assert "dict[" not in str(caught.value)
 
 
 def test_an_unknown_name_offers_the_nearest():

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, NewType
 
 import torch
-import yaml
 from torch import nn
 
 from contramuse.audio.frontend import FRONTENDS
@@ -21,6 +20,7 @@ from contramuse.files import stable_hash
 from contramuse.objective import CANDIDATES, OBJECTIVES, Candidates, InfoNCE, NotSelf, Objective
 from contramuse.recipe.overrides import apply_override
 from contramuse.recipe.parts import Grammar, Mistakes, nearest
+from contramuse.recipe.reading import read_yaml
 from contramuse.recipe.settings import OPTIMIZERS, SCHEDULES, Embed, Optimizer, Schedule, Train
 from contramuse.sampling import SAMPLERS, Sampler
 from contramuse.similarity import SIMILARITIES, Similarity
@@ -280,10 +280,13 @@ def _read(name_or_path: str) -> dict[str, Any]:
             "is not a shipped recipe", name="recipe", value=name_or_path, fix=nearest(name_or_path, recipe_names())
         )
     try:
-        written = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"cannot be read ({error})", name="recipe", value=path, fix="Check the path.") from error
-    except yaml.YAMLError as error:
+        written = read_yaml(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        problem = f"cannot be read ({error.strerror or error})"
+        raise RecipeError(problem, name="recipe", value=path, fix="Check the path.") from error
+    except UnicodeDecodeError as error:
+        raise RecipeError("is not text", name="recipe", value=path, fix="Give a YAML file in UTF-8.") from error
+    except ValueError as error:
         raise RecipeError(f"is not YAML ({error})", name="recipe", value=path, fix="Correct that line.") from error
     if not isinstance(written, dict):
         raise RecipeError("is not a mapping", name="recipe", value=path, fix="See `contramuse recipes show clmr`.")

@@ -5,9 +5,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-import yaml
-
 from contramuse.errors import RecipeError
+from contramuse.recipe.reading import read_yaml
 
 
 def apply_override(written: dict[str, Any], override: str, resolved: Any) -> None:
@@ -22,9 +21,10 @@ def apply_override(written: dict[str, Any], override: str, resolved: Any) -> Non
     if not equals or not key:
         raise RecipeError("is not key=value", name="override", value=override, fix="Write e.g. train.batch=64.")
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise RecipeError("has a value that is not YAML", name="override", value=override, fix=str(error)) from error
+        value = read_yaml(text)
+    except ValueError as error:
+        problem = f"has a value that is not YAML ({error})"
+        raise RecipeError(problem, name="override", value=override, fix="Write e.g. train.batch=64.") from error
     place: Any = written
     *path, last = key.split(".")
     for step, following in zip(path, [*path, last][1:], strict=True):

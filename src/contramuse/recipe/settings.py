@@ -14,6 +14,21 @@ class Optimizer:
     lr: float
     weight_decay: float
 
+    def __post_init__(self) -> None:
+        if not 0 < self.lr < float("inf"):
+            raise RecipeError("must be above 0", name="lr", value=self.lr, fix="0.001 is a usual rate.")
+        _not_below_0(self, "weight_decay", "momentum", "trust")
+        betas: tuple[float, ...] = getattr(self, "betas", ())
+        if not all(0 <= beta < 1 for beta in betas):
+            raise RecipeError("must be from 0 to below 1", name="betas", value=betas, fix="Adam's are [0.9, 0.999].")
+
+
+def _not_below_0(part: object, *names: str) -> None:
+    for name in names:
+        value = getattr(part, name, 0.0)
+        if not 0 <= value < float("inf"):
+            raise RecipeError("must not be below 0", name=name, value=value, fix="Give 0 or more.")
+
 
 @dataclass(frozen=True, kw_only=True)
 class AdamW(Optimizer):
@@ -60,6 +75,12 @@ class Schedule:
     """The factor of the learning rate over the run."""
 
     warmup: float
+
+    def __post_init__(self) -> None:
+        for name in ("warmup", "floor"):
+            value = getattr(self, name, 0.0)
+            if not 0 <= value <= 1:
+                raise RecipeError("is a share", name=name, value=value, fix="Give 0 to 1.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +137,7 @@ class Train:
         for name in ("batch", "steps", "accumulate", "watch_every", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise RecipeError("must be 1 or more", name=name, value=getattr(self, name), fix="Raise it.")
+        _not_below_0(self, "clip", "seed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,3 +153,9 @@ class Embed:
     window: float
     hop: float
     tower: str = "audio"
+
+    def __post_init__(self) -> None:
+        for name in ("window", "hop"):
+            value = getattr(self, name)
+            if not 0 < value < float("inf"):
+                raise RecipeError("must be above 0", name=name, value=value, fix="Give seconds.")
