@@ -95,20 +95,5 @@ def test_key_table_is_mir_evals():
     assert (fifth, relative, parallel) == (0.5, 0.3, 0.2)
 
 
-@pytest.mark.parametrize(
-    ("text", "name"),
-    [
-        ("Am", "A minor"),
-        ("c#:min", "C# minor"),
-        ("Bb", "Bb major"),
-        ("Eb major", "Eb major"),
-        ("none", None),
-        ("", None),
-    ],
-)
-def test_keys_are_understood(text, name):
-    assert metrics.key_name(text) == name
-
-
 def test_classes_that_are_no_keys_have_no_key_score():
     assert metrics.key_table(("C major", "atonal")) is None

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from contramuse.errors import EmbeddingsError, LibraryError, UserError
-from contramuse.probes import Settings, probe
+from contramuse.probes import Settings, probe, protocol
 from contramuse.probes.folds import cross_validation, group_folds
 from contramuse.probes.retrieval import per_query, run_retrieval
 from contramuse.probes.run import System
 from contramuse.probes.tasks import codes
+from minimodel import make_model
 
 QUICK = Settings(probes=("linear", "knn"), baselines=(), seeds=2, resamples=200)
 N = 120
@@ -22,7 +23,7 @@ class Library:
 
     def __init__(self, root, split=None):
         rng = np.random.default_rng(0)
-        self.root, self.fingerprint, self.sample_rate, self.info = root, "mini", 22050, {"split_by": "artist"}
+        self.root, self.fingerprint, self.sample_rate, self.info = root, "mini", 22050, {"split_groups": "artist"}
         self.ids = np.array([f"id{i}" for i in range(N)])
         self.paths = [f"{i}.wav" for i in range(N)]
         self.split = split or ["train"] * 80 + ["valid"] * 20 + ["test"] * 20
@@ -183,3 +184,27 @@ def test_retrieval_of_one_hot_groups_is_perfect_and_needs_queries():
     assert [c["value"] for c in table["results"]] == [1, 1]
     assert table["chance"] == pytest.approx(2 / 35)
     assert run_retrieval("track", [()] * 36, systems=[system], resamples=100, clusters=None, seed=0) is None
+
+
+@pytest.mark.parametrize(
+    ("made", "group"),
+    [
+        ("artist (240 tracks), album (0), track (0)", "artist"),
+        ("artist (0 tracks), album (0), folder (12)", "folder"),
+        ("playlists", "playlists"),
+        ("given", None),
+        ("track", None),
+    ],
+)
+def test_folds_keep_together_what_the_split_kept_together(made, group):
+    library = Library("library")
+    library.info = {"split_groups": made}
+    assert protocol._split_group(library) == group
+
+
+def test_labels_that_a_model_was_taught_with_are_known(tmp_path):
+    parts = "same, {kind: kernel, value: tempo, width: 9.0}, {kind: dice, labels: tags}"
+    target = f"contrasts.0.target={{kind: any, of: [{parts}]}}"
+    assert protocol.taught_labels(str(make_model(tmp_path / "taught", overrides=[target]))) == ["tags", "tempo"]
+    assert protocol.taught_labels(str(make_model(tmp_path / "plain"))) == []
+    assert protocol.taught_labels(str(tmp_path / "gone")) == []

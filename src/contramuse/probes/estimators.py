@@ -210,10 +210,6 @@ class Neighbours(Probe):
         return np.asarray(np.log(share) - np.log1p(-share))
 
 
-def _columns(y: Y) -> NDArray[np.float64]:
-    return np.asarray(y, np.float64).reshape(len(y), -1)
-
-
 def unit(x: X) -> X:
     """Rows of length 1; a row of zeros stays."""
     return np.asarray(x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12))

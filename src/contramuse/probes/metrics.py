@@ -7,7 +7,6 @@ does not exist in a resample (a tag without a positive) is NaN there.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -97,19 +96,6 @@ def _mean_of_known(columns: Sequence[Array]) -> Array:
     return mean
 
 
-_KEY = re.compile(r"^\s*([A-Ga-g])\s*([#b♯♭]?)[\s:_-]*(major|minor|maj|min|m|)\s*$")
-
-
-def key_name(text: str) -> str | None:
-    """A key as mir_eval writes it ("C# minor"), from "Am", "a:min", "A" and the like; None when ``text`` is no key."""
-    found = _KEY.match(text)
-    if found is None:
-        return None
-    tonic, sign, mode = found.groups()
-    mode = {"maj": "major", "": "major", "min": "minor", "m": "minor"}.get(mode, mode)
-    return f"{tonic.upper()}{sign.replace('♯', '#').replace('♭', 'b')} {mode}"
-
-
 def key_table(classes: Sequence[str]) -> Float[np.ndarray, "c c"] | None:
     """mir_eval's weighted key score of every estimate (column) for every reference (row); None if a class is no key.
 
@@ -117,10 +103,7 @@ def key_table(classes: Sequence[str]) -> Float[np.ndarray, "c c"] | None:
     """
     import mir_eval.key
 
-    names = [key_name(text) for text in classes]
-    if any(name is None for name in names):
-        return None
     try:
-        return np.array([[mir_eval.key.weighted_score(a, b) for b in names] for a in names], dtype=np.float64)
+        return np.array([[mir_eval.key.weighted_score(a, b) for b in classes] for a in classes], dtype=np.float64)
     except ValueError:
         return None

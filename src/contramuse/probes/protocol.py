@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +10,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from contramuse.errors import LibraryError, UserError
+from contramuse.checkpoint.model import read_info
+from contramuse.errors import LibraryError, ModelFileError, RecipeError, UserError
 from contramuse.probes import folds
 from contramuse.probes.selection import NAMES, Name
 from contramuse.probes.tasks import Catalogue, codes, membership
+from contramuse.recipe import Recipe
 
 LEAST_TEST = 200
 """Tested tracks that the stored split must have to be used by itself."""
@@ -154,7 +155,7 @@ def _fold_group(library: Catalogue, rows: NDArray[np.int64], name: str | None) -
 
 def _split_group(library: Catalogue) -> str | None:
     """The group by which the library made its split; None where splits were given or are by track."""
-    made = str(library.info.get("split_by", ""))
+    made = str(library.info.get("split_groups", ""))
     # Made by itself it reads "artist (240 tracks), album (0), folder (0)": the first that ties any track.
     for part in made.split(", "):
         name, _, count = part.partition(" (")
@@ -168,14 +169,6 @@ def taught_labels(model_path: str | None) -> list[str]:
     if not model_path:
         return []
     try:
-        info = json.loads((Path(model_path) / "model.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return sorted(Recipe.from_resolved(read_info(Path(model_path))["recipe"]).fields)
+    except (ModelFileError, RecipeError):  # it is gone, or of another version: nothing is known about its training
         return []
-    return sorted(set(_label_names(info.get("recipe", {}).get("contrasts", []))))
-
-
-def _label_names(node: Any) -> list[str]:
-    if isinstance(node, dict):
-        own = [str(node[key]) for key in ("labels", "values") if isinstance(node.get(key), str)]
-        return own + [name for value in node.values() for name in _label_names(value)]
-    return [name for value in node for name in _label_names(value)] if isinstance(node, list) else []

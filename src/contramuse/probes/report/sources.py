@@ -8,6 +8,7 @@ import platform
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,7 +117,7 @@ def gather_sources(
         results=results,
         embeddings=opened,
         library=found,
-        ledger=None if found is None else read_ledger(Path(found.root) / "ledger.parquet"),
+        ledger=None if found is None else read_ledger(found.root),
         command=command,
     )
 
@@ -137,24 +138,19 @@ def read_results(path: Path) -> dict[str, Any]:
     return results
 
 
-def read_ledger(path: Path) -> Ledger | None:
-    """Counts of verdicts, and the files that are not simply ok; None where there is no ledger."""
-    import pyarrow.parquet as pq
+def read_ledger(library: Path) -> Ledger | None:
+    """Counts of verdicts, and the files that are not simply ok; None where the library has no ledger.
 
-    if not path.exists():
+    Raises:
+        LibraryError: it is damaged.
+    """
+    from contramuse.catalogue.ledger import counts, entries
+
+    if not (library / "ledger.parquet").exists():
         return None
-    counts: Counter[str] = Counter()
-    files: list[dict[str, Any]] = []
-    other = 0
-    with pq.ParquetFile(path) as table:
-        for batch in table.iter_batches(columns=["path", "verdict", "note", "decoder"]):
-            for row in batch.to_pylist():
-                counts[str(row["verdict"])] += 1
-                if row["verdict"] != "ok":
-                    other += 1
-                    if len(files) < MOST_FILES:
-                        files.append(row)
-    return Ledger(dict(counts.most_common()), tuple(files), other - len(files))
+    found = Counter(counts(library))
+    files = tuple(islice((row for row in entries(library) if row["verdict"] != "ok"), MOST_FILES))
+    return Ledger(dict(found.most_common()), files, found.total() - found["ok"] - len(files))
 
 
 def _json(path: Path) -> dict[str, Any]:
