@@ -101,8 +101,8 @@ def test_styles_keys_and_artists_are_balanced() -> None:
     assert len(styles) == len(STYLES)
     assert min(styles.values()) >= 12
     assert max(Counter(plan.tonic for plan in PLANS).values()) == 20
-    artists = plan_artists(30, seed=0)
-    assert len({artist.name for artist in artists}) == 30
+    artists = plan_artists(528, seed=0)
+    assert len({artist.name for artist in artists}) == 528
     assert all(artist.styles[0] != artist.styles[1] for artist in artists)
     assert all(len({p.artist for p in PLANS if p.style == style}) >= 3 for style in STYLES)
 

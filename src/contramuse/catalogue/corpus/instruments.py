@@ -14,7 +14,6 @@ class Instrument:
         label: its name in the truth; some programs share one (a fiddle is a violin).
         release: seconds that a note rings after the key is released (to -60 dB).
         low, high: MIDI keys between which it is written for.
-        sustains: "held" (as long as the key) or "struck" (dies away by itself).
     """
 
     program: int
@@ -22,31 +21,30 @@ class Instrument:
     release: float = 0.25
     low: int = 36
     high: int = 96
-    sustains: str = "held"
 
 
 INSTRUMENTS: dict[str, Instrument] = {
-    "piano": Instrument(0, "piano", 0.4, 28, 100, "struck"),
-    "electric piano": Instrument(4, "electric piano", 0.4, 36, 96, "struck"),
-    "harpsichord": Instrument(6, "harpsichord", 0.2, 36, 88, "struck"),
-    "clavinet": Instrument(7, "clavinet", 0.12, 36, 84, "struck"),
-    "vibraphone": Instrument(11, "vibraphone", 0.9, 53, 89, "struck"),
-    "marimba": Instrument(12, "marimba", 0.3, 48, 96, "struck"),
+    "piano": Instrument(0, "piano", 0.4, 28, 100),
+    "electric piano": Instrument(4, "electric piano", 0.4, 36, 96),
+    "harpsichord": Instrument(6, "harpsichord", 0.2, 36, 88),
+    "clavinet": Instrument(7, "clavinet", 0.12, 36, 84),
+    "vibraphone": Instrument(11, "vibraphone", 0.9, 53, 89),
+    "marimba": Instrument(12, "marimba", 0.3, 48, 96),
     "organ": Instrument(16, "organ", 0.1, 36, 96),
     "church organ": Instrument(19, "organ", 0.5, 36, 96),
     "accordion": Instrument(21, "accordion", 0.12, 48, 91),
     "harmonica": Instrument(22, "harmonica", 0.12, 55, 88),
-    "nylon guitar": Instrument(24, "acoustic guitar", 0.3, 40, 84, "struck"),
-    "steel guitar": Instrument(25, "acoustic guitar", 0.3, 40, 84, "struck"),
-    "clean guitar": Instrument(27, "clean guitar", 0.2, 40, 86, "struck"),
-    "muted guitar": Instrument(28, "clean guitar", 0.08, 40, 84, "struck"),
+    "nylon guitar": Instrument(24, "acoustic guitar", 0.3, 40, 84),
+    "steel guitar": Instrument(25, "acoustic guitar", 0.3, 40, 84),
+    "clean guitar": Instrument(27, "clean guitar", 0.2, 40, 86),
+    "muted guitar": Instrument(28, "clean guitar", 0.08, 40, 84),
     "overdriven guitar": Instrument(29, "distorted guitar", 0.15, 40, 88),
     "distorted guitar": Instrument(30, "distorted guitar", 0.15, 38, 88),
-    "upright bass": Instrument(32, "upright bass", 0.15, 28, 55, "struck"),
-    "electric bass": Instrument(33, "electric bass", 0.1, 28, 55, "struck"),
-    "picked bass": Instrument(34, "electric bass", 0.1, 28, 55, "struck"),
-    "fretless bass": Instrument(35, "electric bass", 0.2, 28, 55, "struck"),
-    "slap bass": Instrument(36, "slap bass", 0.08, 28, 55, "struck"),
+    "upright bass": Instrument(32, "upright bass", 0.15, 28, 55),
+    "electric bass": Instrument(33, "electric bass", 0.1, 28, 55),
+    "picked bass": Instrument(34, "electric bass", 0.1, 28, 55),
+    "fretless bass": Instrument(35, "electric bass", 0.2, 28, 55),
+    "slap bass": Instrument(36, "slap bass", 0.08, 28, 55),
     "synth bass": Instrument(38, "synth bass", 0.08, 28, 55),
     "violin": Instrument(40, "violin", 0.25, 55, 98),
     "fiddle": Instrument(110, "violin", 0.15, 55, 98),
@@ -54,8 +52,8 @@ INSTRUMENTS: dict[str, Instrument] = {
     "cello": Instrument(42, "cello", 0.25, 36, 74),
     "contrabass": Instrument(43, "upright bass", 0.3, 28, 55),
     "strings": Instrument(48, "string ensemble", 0.5, 40, 96),
-    "pizzicato strings": Instrument(45, "pizzicato strings", 0.3, 40, 88, "struck"),
-    "harp": Instrument(46, "harp", 0.9, 36, 98, "struck"),
+    "pizzicato strings": Instrument(45, "pizzicato strings", 0.3, 40, 88),
+    "harp": Instrument(46, "harp", 0.9, 36, 98),
     "choir": Instrument(52, "choir", 0.5, 48, 79),
     "voice": Instrument(53, "voice", 0.3, 48, 81),
     "synth voice": Instrument(54, "synth voice", 0.2, 48, 81),
@@ -78,7 +76,7 @@ INSTRUMENTS: dict[str, Instrument] = {
     "warm pad": Instrument(89, "synth pad", 0.9, 40, 90),
     "choir pad": Instrument(91, "synth pad", 0.9, 45, 88),
     "sweep pad": Instrument(95, "synth pad", 0.9, 40, 90),
-    "banjo": Instrument(105, "banjo", 0.15, 48, 86, "struck"),
+    "banjo": Instrument(105, "banjo", 0.15, 48, 86),
     "bagpipe": Instrument(109, "bagpipe", 0.1, 55, 86),
 }
 

@@ -28,13 +28,15 @@ _OTHER_SCRIPTS = ("夜の川", "Белый сад", "Ночной поезд", "
 
 def artist_name(number: int, rng: np.random.Generator) -> str:
     """A name for an artist: no two numbers below 528 give the same."""
-    first, last = _FIRST[number % len(_FIRST)], _LAST[(number * 5 + number // len(_FIRST)) % len(_LAST)]
-    person = f"{first} {last}"
+    turn, place = divmod(number, len(_FIRST))
+    # 24 first names and 22 last ones: 5 * 24 + 1 is half of 22 further, so every second turn moves on by one more.
+    last = _LAST[(number * 5 + turn + turn // 2) % len(_LAST)]
+    person = f"{_FIRST[place]} {last}"
     return person if rng.random() < 0.5 else _BANDS[int(rng.integers(len(_BANDS)))].format(person)
 
 
-def album_title(number: int, place: int, rng: np.random.Generator) -> str:
-    """A title for an album; albums of one artist never share one."""
+def album_title(place: int, rng: np.random.Generator) -> str:
+    """A title for album number ``place`` of an artist; up to four albums of one artist never share one."""
     noun = _NOUNS[(int(rng.integers(len(_NOUNS) // 4)) * 4 + place) % len(_NOUNS)]
     return f"{_ADJECTIVES[int(rng.integers(len(_ADJECTIVES)))]} {noun}"
 

@@ -112,9 +112,7 @@ def plan_artists(count: int, *, seed: int) -> list[Artist]:
         turn, place = divmod(number, len(names))
         second = (place + len(names) // 2 + (0, 1, -1, 2, -2)[turn % 5]) % len(names)
         rng = generator(seed, number, "artist")
-        albums = tuple(
-            (album_title(number, i, rng), int(rng.integers(1962, 2026))) for i in range(int(rng.integers(1, 4)))
-        )
+        albums = tuple((album_title(i, rng), int(rng.integers(1962, 2026))) for i in range(int(rng.integers(1, 4))))
         artists.append(
             Artist(
                 name=artist_name(number, rng),
