@@ -1,1 +1,1 @@
-
+"""Everything that knows sound: decoding, the decoded store, frontends."""

@@ -1,1 +1,1 @@
-
+"""Trained models: saved, loaded, imported from CLMR, exchanged with a hub."""
