@@ -1,34 +1,14 @@
 """probe and report as a user runs them, with real baselines of a small model on a small library."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
 
 from contramuse.checkpoint.model import load
-from contramuse.cli import main
 from contramuse.embeddings import embed_library
 from minilibrary import write_library
 from minimodel import make_model
-
-
-@pytest.fixture
-def run(monkeypatch, capfd):
-    """Run the command; returns (exit status, standard output, standard error)."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["contramuse", *map(str, arguments)])
-        try:
-            main()
-            status = 0
-        except SystemExit as leaving:
-            status = leaving.code or 0
-        out, err = capfd.readouterr()
-        assert "Traceback" not in out + err
-        return status, out, err
-
-    return call
 
 
 @pytest.fixture(scope="module")

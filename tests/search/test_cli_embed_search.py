@@ -8,29 +8,10 @@ import numpy as np
 import pytest
 
 from contramuse.checkpoint.model import load
-from contramuse.cli import main
 from contramuse.embeddings import Embeddings, embed_library
 from contramuse.search import Index
 from minilibrary import write_library
 from minimodel import make_model, write_tone
-
-
-@pytest.fixture
-def run(monkeypatch, capfd):
-    """Run the command; returns (exit status, standard output, standard error)."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["contramuse", *map(str, arguments)])
-        try:
-            main()
-            status = 0
-        except SystemExit as leaving:
-            status = leaving.code or 0
-        out, err = capfd.readouterr()
-        assert "Traceback" not in out + err
-        return status, out, err
-
-    return call
 
 
 @pytest.fixture(scope="module")
