@@ -21,14 +21,18 @@ def rank() -> int:
     return distributed.get_rank() if world_size() > 1 else 0
 
 
+def _every(x: Tensor) -> Tensor:
+    parts = [torch.empty_like(x) for _ in range(world_size())]
+    distributed.all_gather(parts, x.contiguous())
+    return torch.cat(parts)
+
+
 class _Gather(torch.autograd.Function):
     """all_gather whose backward adds up what every process's loss says about this process's rows."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        parts = [torch.empty_like(x) for _ in range(world_size())]
-        distributed.all_gather(parts, x.contiguous())
-        return torch.cat(parts)
+        return _every(x)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
@@ -49,17 +53,11 @@ def gather_rows(rows: Rows) -> Rows:
     """The same for who the rows are."""
     if world_size() == 1:
         return rows
-
-    def every(x: Tensor) -> Tensor:
-        parts = [torch.empty_like(x) for _ in range(world_size())]
-        distributed.all_gather(parts, x.contiguous())
-        return torch.cat(parts)
-
     return Rows(
-        ids={k: every(v) for k, v in rows.ids.items()},
-        silent=every(rows.silent.to(torch.uint8)).bool(),
-        labels={k: every(v) for k, v in rows.labels.items()},
-        values={k: every(v) for k, v in rows.values.items()},
+        ids={k: _every(v) for k, v in rows.ids.items()},
+        silent=_every(rows.silent.to(torch.uint8)).bool(),
+        labels={k: _every(v) for k, v in rows.labels.items()},
+        values={k: _every(v) for k, v in rows.values.items()},
     )
 
 

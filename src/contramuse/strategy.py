@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float
@@ -50,7 +51,7 @@ class Contrast(nn.Module):
         z = torch.cat([embeddings[view].float() for view in self.between])
         who = Rows.cat([rows[view] for view in self.between])
         number = torch.arange(len(z), device=z.device) + rank() * len(z)
-        who = Rows(ids={**who.ids, "row": number}, silent=who.silent, labels=who.labels, values=who.values)
+        who = replace(who, ids={**who.ids, "row": number})
         with torch.autocast(z.device.type, enabled=False):
             keys, key_rows = gather(z), gather_rows(who)
             similar = self.similarity(z, keys)

@@ -9,7 +9,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -179,9 +179,9 @@ class Facts:
     def told(self, who: Rows) -> Rows:
         """``who`` with the artists, albums, labels and values of its tracks."""
         track = who.ids["track"]
-        return Rows(
+        return replace(
+            who,
             ids={**who.ids, **{name: ids[track] for name, ids in self._ids.items()}},
-            silent=who.silent,
             labels={name: labels[track] for name, labels in self._labels.items()},
             values={name: values[track] for name, values in self._values.items()},
         )

@@ -104,7 +104,7 @@ def decode(
     best, claim = _best(as_bytes(path), sample_rate, max_seconds, max_seconds + 1.0)
     assert best.pcm is not None
     samples = np.frombuffer(best.pcm, np.int16)
-    note, damaged = _note(best, claim, sample_rate, max_seconds)
+    note, damaged = _note(best, claim, max_seconds)
     verdict = "repaired" if best.trouble or best.cut or damaged else "ok"
     if len(samples) < min_seconds * sample_rate:
         verdict, note = "too short", join(f"{len(samples) / sample_rate:.3f} s", note)
@@ -262,7 +262,7 @@ def _again(best: _Attempt, path: bytes, rate: int) -> Iterator[NDArray[np.int16]
         return  # as the first time: what came before is the audio
 
 
-def _note(best: _Attempt, claim: Claim, rate: int, max_seconds: float) -> tuple[str, float]:
+def _note(best: _Attempt, claim: Claim, max_seconds: float) -> tuple[str, float]:
     """What was wrong with the file, in words, and the seconds of audio it cost."""
     # packets that do not decode are part of what is missing, so these are not added up
     damaged = max(best.facts.damaged_seconds, best.missing_seconds, claim.damaged_seconds)

@@ -26,7 +26,6 @@ from contramuse.catalogue.track import Kind, LabelField
 from contramuse.files import replacing
 
 BATCH = 4096
-TAG_FIELDS = ("genre", "year")
 _STEM = pa.struct(
     [("name", pa.string()), ("shard", pa.int32()), ("offset", pa.int64()), ("samples", pa.int64())],
 )

@@ -166,7 +166,7 @@ def typed(
     filled = [text for text in texts if text]
     mark = separator or next((s for s in SEPARATORS if any(s in text for text in filled)), None)
     if kind is None:
-        kind = _guess(name, column, filled, mark)
+        kind = _guess(column, filled, mark)
     if kind == "text":
         return None, [], f"text, {len(set(filled))} distinct; left out"
     values: list[Any]
@@ -188,7 +188,7 @@ def typed(
     return kind, values, said  # type: ignore[return-value]
 
 
-def _guess(name: str, column: Sequence[Any], filled: Sequence[str], mark: str | None) -> str:
+def _guess(column: Sequence[Any], filled: Sequence[str], mark: str | None) -> str:
     if any(isinstance(value, (list, tuple)) for value in column):
         return "multilabel"
     count = len(filled)

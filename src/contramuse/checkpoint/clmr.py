@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import math
 import pickle
 import re
 from collections.abc import Mapping, Sequence
@@ -291,9 +292,7 @@ def _classes(layers: State, classes: str | Sequence[str] | None, head: str | Pat
 def _recipe(resolved: dict[str, Any], strides: list[int], rate: int, layers: State) -> dict[str, Any]:
     """The recipe ``clmr`` with the checkpoint's strides, rate, window and head."""
     resolved = copy.deepcopy(resolved)
-    samples = 3
-    for stride in strides:
-        samples *= stride
+    samples = 3 * math.prod(strides)
     tower = resolved["towers"][resolved["embed"]["tower"]]
     tower["encoder"]["strides"] = strides
     tower["head"] = {"kind": "identity"}

@@ -45,11 +45,15 @@ def train(
         raise UserError("goes on in its own folder", name="--resume", value=resume, fix="Leave out -o.")
     if resume is None and data is None:
         raise UserError("is missing", name="--data", fix="Give the library that `contramuse prepare` wrote.")
-    _run(recipe, overrides or [], data, out, minutes, resume, devices, accelerator, began)
+    _run(
+        recipe, overrides=overrides or [], data=data, out=out, minutes=minutes, resume=resume, devices=devices,
+        accelerator=accelerator, began=began,
+    )  # fmt: skip
 
 
 def _run(
     name: str | None,
+    *,
     overrides: list[str],
     data: Path | None,
     out: Path | None,

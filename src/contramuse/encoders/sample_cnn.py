@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -76,10 +77,7 @@ class SampleCNN(nn.Module):
     @property
     def samples(self) -> int:
         """The input length in samples for which the network was drawn."""
-        length = 3
-        for stride in self.strides:
-            length *= stride
-        return length
+        return 3 * math.prod(self.strides)
 
     def frames(self, samples: int) -> int:
         """How many frames ``samples`` samples leave; 0 where they are too few."""

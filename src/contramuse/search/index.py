@@ -157,7 +157,6 @@ class Index:
                     np.save(file, self._backend)
             else:
                 faiss = _faiss()
-
                 try:
                     faiss.write_index(self._backend, str(temporary))
                 except RuntimeError as error:
@@ -175,7 +174,6 @@ def _read(folder: Path, stamp: str) -> Index | None:
         if info["kind"] == "numpy":
             return Index(np.load(folder / "index.bin", mmap_mode="r"), centre, info)
         faiss = _faiss()
-
         backend = faiss.read_index(str(folder / "index.bin"))
         return Index(backend, centre, info) if backend.ntotal == info["tracks"] else None
     except (OSError, ValueError, KeyError, TypeError, RuntimeError):
@@ -219,7 +217,6 @@ def _unit(vectors: Floats, centre: Floats) -> Floats:
 
 def _build_exact(embeddings: Embeddings, centre: Floats) -> Any:
     faiss = _faiss()
-
     index = faiss.IndexFlatIP(embeddings.dim)
     for batch in embeddings.batches():
         index.add(_unit(batch, centre))
@@ -228,7 +225,6 @@ def _build_exact(embeddings: Embeddings, centre: Floats) -> Any:
 
 def _build_ivf(embeddings: Embeddings, centre: Floats) -> Any:
     faiss = _faiss()
-
     count = len(embeddings)
     lists = max(1, min(4096, int(4 * math.sqrt(count)), count // 39))
     index = faiss.index_factory(embeddings.dim, f"IVF{lists},SQfp16", faiss.METRIC_INNER_PRODUCT)
@@ -290,7 +286,6 @@ def _faiss_search(
     backend: Any, unit: Floats, k: int, where: NDArray[np.bool_] | None, probes: int
 ) -> tuple[Rows, Floats]:
     faiss = _faiss()
-
     given: dict[str, Any] = {}
     if where is not None:
         bits = np.packbits(where, bitorder="little")

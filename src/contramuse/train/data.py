@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -183,8 +184,7 @@ class MusicData(LightningDataModule):
             generator = generator_for(self._seed, purpose, name, number, process)
             x, who = take.take(self._library, rows, generator)
             who = self._facts.told(who)
-            numbered = {**who.ids, "view": who.ids["view"] + first}
-            views[name] = (x, Rows(ids=numbered, silent=who.silent, labels=who.labels, values=who.values))
+            views[name] = (x, replace(who, ids={**who.ids, "view": who.ids["view"] + first}))
             first += take.per_track
         return views
 

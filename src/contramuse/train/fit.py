@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
 from rich.console import Console
 
@@ -23,7 +24,7 @@ from contramuse.train.journal import build_loggers
 from contramuse.train.keeper import Keeper, WholeFiles, read_checkpoint
 from contramuse.train.module import Contrastive
 from contramuse.train.pace import Pace, words
-from contramuse.train.runs import claim, code_version, describe, is_launched, same_library, set_minutes
+from contramuse.train.runs import abandon, claim, code_version, describe, is_launched, same_library, set_minutes
 from contramuse.train.session import Session
 from contramuse.train.watch import Watch
 
@@ -140,6 +141,10 @@ def _told(run: Path, checkpoint: Path) -> Iterator[None]:
     left = f"The checkpoint before it is whole: {checkpoint}."
     try:
         yield
+    except UserError:  # what no check before the start could see, e.g. an id that the rows do not have
+        if not checkpoint.exists() and not is_launched():
+            abandon(run)
+        raise
     except TrainingError as error:
         raise TrainingError(error.problem, name=error.name, value=error.value, fix=f"{error.fix} {left}") from error
     except OSError as error:  # a logger's: our own files raise StorageError
@@ -165,24 +170,31 @@ def _trainer(
     settings = recipe.train
     if accelerator == "cpu" and settings.precision == "16":
         raise UserError("needs a GPU", name="train.precision", value="16", fix="Use train.precision=bf16 or 32.")
-    return Trainer(
-        accelerator=accelerator,
-        devices=devices,
-        strategy="ddp" if devices > 1 else "auto",
-        precision=PRECISIONS[settings.precision],
-        max_steps=steps,
-        max_epochs=-1,
-        accumulate_grad_batches=settings.accumulate,
-        gradient_clip_val=settings.clip or None,
-        logger=build_loggers(settings.loggers, run, recipe=recipe.resolved(), resumed_at=resumed_at),
-        callbacks=callbacks,
-        plugins=[WholeFiles()],
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        enable_checkpointing=False,
-        use_distributed_sampler=False,
-        default_root_dir=run,
-    )
+    loggers = build_loggers(settings.loggers, run, recipe=recipe.resolved(), resumed_at=resumed_at)
+    try:
+        return Trainer(
+            accelerator=accelerator,
+            devices=devices,
+            strategy="ddp" if devices > 1 else "auto",
+            precision=PRECISIONS[settings.precision],
+            max_steps=steps,
+            max_epochs=-1,
+            accumulate_grad_batches=settings.accumulate,
+            gradient_clip_val=settings.clip or None,
+            logger=loggers,
+            callbacks=callbacks,
+            plugins=[WholeFiles()],
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            enable_checkpointing=False,
+            use_distributed_sampler=False,
+            default_root_dir=run,
+        )
+    except (MisconfigurationException, ValueError) as error:  # the trainer checks its devices here
+        raise UserError(
+            f"cannot be used with {devices} {'device' if devices == 1 else 'devices'} ({str(error).splitlines()[0]})",
+            name="--accelerator", value=accelerator, fix="Leave out --accelerator and --devices, or give --accelerator cpu.",
+        ) from error  # fmt: skip
 
 
 def _quiet() -> None:

@@ -71,9 +71,7 @@ def knn_agreement(h: Float[Tensor, "n h"], labels: Float[Tensor, "n c"], *, neig
         return math.nan
     alike = (h @ h.T).fill_diagonal_(float("-inf"))
     nearest = alike.topk(min(neighbours, len(h) - 1), dim=1).indices
-    sizes = labels.sum(1)
-    dice = 2 * (labels @ labels.T) / (sizes[:, None] + sizes[None, :])
-    return float(dice.gather(1, nearest).mean())
+    return float(_dice(labels).gather(1, nearest).mean())
 
 
 def chance_agreement(labels: Float[Tensor, "n c"]) -> float:
@@ -81,8 +79,7 @@ def chance_agreement(labels: Float[Tensor, "n c"]) -> float:
     labels = labels[labels.sum(1) > 0]
     if len(labels) < 2:
         return math.nan
-    sizes = labels.sum(1)
-    dice = 2 * (labels @ labels.T) / (sizes[:, None] + sizes[None, :])
+    dice = _dice(labels)
     return float((dice.sum() - dice.trace()) / (len(labels) * (len(labels) - 1)))
 
 
@@ -105,6 +102,11 @@ def collapse(*, spread: float, rank: float, dim: int) -> str | None:
             "Lower the learning rate, or use a larger batch or head."
         )
     return None
+
+
+def _dice(labels: Tensor) -> Tensor:
+    sizes = labels.sum(1)
+    return 2 * (labels @ labels.T) / (sizes[:, None] + sizes[None, :])
 
 
 def _squared_distances(z: Tensor) -> Tensor:

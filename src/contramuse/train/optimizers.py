@@ -60,11 +60,11 @@ class LARS(torch.optim.Optimizer):
         for group in self.param_groups:
             for weight in group["params"]:
                 if weight.grad is not None:
-                    self._move(weight, group)
+                    self._move(weight, weight.grad, group)
         return loss
 
-    def _move(self, weight: Tensor, group: dict[str, float | str]) -> None:
-        gradient = weight.grad.add(weight, alpha=float(group["weight_decay"])) if weight.grad is not None else weight
+    def _move(self, weight: Tensor, gradient: Tensor, group: dict[str, float | str]) -> None:
+        gradient = gradient.add(weight, alpha=float(group["weight_decay"]))
         if group["adapt"] == "layer":
             size, slope = weight.norm(), gradient.norm()
             trust = torch.where((size > 0) & (slope > 0), float(group["eta"]) * size / slope, 1.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 _SHARED = "CONTRAMUSE_RUN"
 """Environment variable that tells the processes launched for other devices the folder of the first."""
+
+_MADE_BY = "Give the folder that `contramuse train` made."
+_BEFORE_TRAINING = ("recipe.yaml", "run.json", "log.csv", "tensorboard", "checkpoints")
 
 
 def next_run(recipe: str, *, root: Path = Path("runs")) -> Path:
@@ -49,14 +53,24 @@ def claim(run: Path) -> None:
     Raises:
         UserError: there is something in it.
     """
-    if run.exists() and (not run.is_dir() or any(run.iterdir())):
-        raise UserError(
-            "is not empty",
-            name="run",
-            value=run,
-            fix=f"Go on with `contramuse train --resume {run}`, or choose another folder with -o.",
-        )
+    if run.exists() and not run.is_dir():
+        raise UserError("is a file", name="run", value=run, fix="Choose a folder with -o.")
+    if run.exists() and any(run.iterdir()):
+        go_on = f"Go on with `contramuse train --resume {run}`, or choose" if (run / "run.json").exists() else "Choose"
+        raise UserError("is not empty", name="run", value=run, fix=f"{go_on} another folder with -o.")
     os.environ[_SHARED] = str(run)
+
+
+def abandon(run: Path) -> None:
+    """Remove what a run that came to no checkpoint has written into its new folder."""
+    for name in _BEFORE_TRAINING:
+        path = run / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    if run.exists() and not any(run.iterdir()):
+        run.rmdir()
 
 
 def describe(run: Path, recipe: Recipe, library: Library, *, minutes: float | None, facts: dict[str, Any]) -> None:
@@ -86,9 +100,9 @@ def stored_run(run: Path) -> dict[str, Any]:
     try:
         facts: dict[str, Any] = json.loads((run / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UserError(
-            "is not the folder of a run", name="run", value=run, fix="Give the folder that `contramuse train` made."
-        ) from error
+        raise UserError("is not the folder of a run", name="run", value=run, fix=_MADE_BY) from error
+    if not isinstance(facts, dict) or not {"library", "library_fingerprint", "minutes"} <= facts.keys():
+        raise UserError("is damaged or another program's", name="run", value=run / "run.json", fix=_MADE_BY)
     return facts
 
 
@@ -110,10 +124,10 @@ def stored_recipe(run: Path) -> Recipe:
 
     try:
         written = yaml.safe_load((run / "recipe.yaml").read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise UserError(
-            "has no recipe.yaml", name="run", value=run, fix="Give the folder that `contramuse train` made."
-        ) from error
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise UserError("has no recipe.yaml that can be read", name="run", value=run, fix=_MADE_BY) from error
+    if not isinstance(written, dict):
+        raise UserError("is no recipe", name="run", value=run / "recipe.yaml", fix=_MADE_BY)
     return Recipe.from_resolved(written, name=written.get("name", "stored"))
 
 

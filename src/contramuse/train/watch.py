@@ -16,6 +16,7 @@ from contramuse.gather import gather, total, world_size
 from contramuse.train import monitors
 from contramuse.train.data import MusicData
 from contramuse.train.module import Contrastive, rows_of
+from contramuse.views import multi_hot
 
 if TYPE_CHECKING:
     from contramuse.catalogue.library import Library
@@ -94,8 +95,6 @@ class Watch:
 
 def _labels(library: Library) -> dict[str, Tensor]:
     """Fields with classes -> float32 [n c]."""
-    from contramuse.views import multi_hot
-
     found = {}
     for name, field in library.fields.items():
         if field.kind == "numeric":
