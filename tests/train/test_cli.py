@@ -36,6 +36,9 @@ def test_trains_and_goes_on(library: Library, tmp_path: Path, monkeypatch: pytes
         (["tiny"], "--data: is missing"),
         (["tiny", "--data", "/nowhere"], "is not a finished library"),
         (["--resume", "/nowhere"], "is not the folder of a run"),
+        (["tiny", "--data", "LIBRARY", "-o", "RUN", "--accelerator", "toaster"], "'toaster': cannot be used"),
+        (["tiny", "--data", "LIBRARY", "-o", "RUN", "views.audio.take.seconds=0.01"], "too short for n_fft 1024"),
+        (["tiny", "--data", "LIBRARY", "-o", "RUN", "contrasts.0.target.by=nobody", *SETTINGS], "no such id"),
         (["--resume", "run", "-o", "other"], "Leave out -o"),
         (["tini", "--data", "LIBRARY"], "is not a shipped recipe"),
         (["tiny", "--data", "LIBRARY", "train.batch=many"], "train.batch"),
@@ -49,3 +52,31 @@ def test_mistakes_are_user_errors(library: Library, tmp_path: Path, arguments: l
     assert isinstance(failed.exception, UserError), failed.output
     assert told in str(failed.exception)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "told"),
+    [
+        ("run.json", "{}", "damaged or another program's"),
+        ("run.json", "[1]", "damaged or another program's"),
+        ("recipe.yaml", "text", "is no recipe"),
+        ("recipe.yaml", "a: [", "has no recipe.yaml that can be read"),
+    ],
+)
+def test_a_damaged_run_is_told(library: Library, tmp_path: Path, name: str, written: str, told: str) -> None:
+    facts = '{"library": "LIBRARY", "library_fingerprint": "0", "minutes": null}'
+    (tmp_path / "run.json").write_text(facts.replace("LIBRARY", str(library.root)))
+    (tmp_path / name).write_text(written)
+    failed = command("--resume", tmp_path)
+    assert isinstance(failed.exception, UserError), failed.output
+    assert told in str(failed.exception)
+
+
+def test_a_folder_of_something_else_is_left_alone(library: Library, tmp_path: Path) -> None:
+    (tmp_path / "precious.txt").write_text("mine")
+    failed = command("tiny", "--data", library.root, "-o", tmp_path, *SETTINGS)
+    assert "Choose another folder with -o" in str(failed.exception)
+    assert "--resume" not in str(failed.exception)
+    assert [path.name for path in tmp_path.iterdir()] == ["precious.txt"]
+    failed = command("tiny", "--data", library.root, "-o", tmp_path / "precious.txt", *SETTINGS)
+    assert "is a file" in str(failed.exception)

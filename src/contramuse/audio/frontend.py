@@ -93,6 +93,12 @@ class LogMel(nn.Module):
 
     def forward(self, x: Float[Tensor, "b 1 t"]) -> Float[Tensor, "b f n"]:
         """Compressed mel bands of waveforms [b 1 t], float32 [b f n]; t > n_fft / 2 (``center: none``: t >= n_fft)."""
+        least = {"reflect": self.n_fft // 2 + 1, "zero": 1, "none": self.n_fft}[self.center]
+        if x.shape[-1] < least:
+            raise RecipeError(
+                f"is too short for n_fft {self.n_fft}, which needs {least} samples", name="crop or window",
+                value=f"{x.shape[-1]} samples", fix="Give it more seconds, or the frontend a smaller n_fft.",
+            )  # fmt: skip
         kind = x.device.type
         with torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext():
             spectrum = torch.stft(

@@ -30,7 +30,7 @@ def demo(
             _say(["corpus", "-o", music, "--tracks", str(tracks), "--seconds", f"{seconds:g}", "--seed", "0"])
     _say(["prepare", music, "-o", str(library)])
     if not (run / "model" / "model.json").exists():
-        resume = ["--resume", str(run)] if (run / "checkpoints" / "last.ckpt").exists() else ["-o", str(run)]
+        resume = ["--resume", str(run)] if (run / "run.json").exists() else ["-o", str(run)]
         _say(["train", recipe, "--data", str(library), *resume, "--minutes", f"{minutes:g}"])
     _say(["embed", str(run), str(library), "-o", str(embeddings)])
     _say(["probe", str(embeddings), "--json", str(results)])

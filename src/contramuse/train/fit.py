@@ -191,10 +191,9 @@ def _trainer(
             default_root_dir=run,
         )
     except (MisconfigurationException, ValueError) as error:  # the trainer checks its devices here
-        raise UserError(
-            f"cannot be used with {devices} {'device' if devices == 1 else 'devices'} ({str(error).splitlines()[0]})",
-            name="--accelerator", value=accelerator, fix="Leave out --accelerator and --devices, or give --accelerator cpu.",
-        ) from error  # fmt: skip
+        problem = f"cannot be used with --devices {devices} ({str(error).splitlines()[0]})"
+        fix = "Leave out --accelerator and --devices, or give --accelerator cpu."
+        raise UserError(problem, name="--accelerator", value=accelerator, fix=fix) from error
 
 
 def _quiet() -> None:
