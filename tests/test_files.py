@@ -4,7 +4,7 @@ import os
 import pytest
 
 from contramuse.errors import StorageError, UserError
-from contramuse.files import replacing, stable_hash, write_json
+from contramuse.files import check_output, printable, replacing, stable_hash, write_json
 
 
 def test_a_file_is_replaced_whole_and_nothing_is_left_beside_it(tmp_path):
@@ -49,3 +49,23 @@ def test_an_error_tells_name_value_and_next_step():
     error = UserError("must be above 0", name="rate", value=0, fix="Use 22050.")
     assert str(error) == "rate: '0': must be above 0. Use 22050."
     assert error.exit_status == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (b"plain \xc3\xa9 \xf0\x9f\x8e\xb5", "plain é 🎵"),
+        (b"two\nlines\t", "two\\nlines\\t"),
+        (b"\xff\n", "\\xff\\n"),
+        (b"\x1b[31m", "\\x1b[31m"),
+        (rb"\xff", "\\xff"),
+    ],
+)
+def test_any_name_is_one_line_on_a_screen(name, shown):
+    assert printable(os.fsdecode(name)) == shown
+
+
+def test_an_output_needs_a_name_in_utf8(tmp_path):
+    check_output(tmp_path / "é\n", name="--out")
+    with pytest.raises(UserError, match=r"--out: '.*\\\\xff': is a name that is not UTF-8"):
+        check_output(tmp_path / os.fsdecode(b"\xff"), name="--out")

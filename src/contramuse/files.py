@@ -1,4 +1,4 @@
-"""Files written to a temporary name and moved into place, and hashes of what they hold."""
+"""Files written to a temporary name and moved into place, their names on a screen, and hashes of what they hold."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from contramuse.errors import StorageError
+from contramuse.errors import StorageError, UserError
 
 
 @contextmanager
@@ -45,6 +45,30 @@ def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as indented JSON, atomically."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False, sort_keys=False) + "\n", encoding="utf-8")
+
+
+def check_output(path: Path, *, name: str) -> None:
+    """Make sure that everything can be written under ``path``; Parquet's own reader and writer need UTF-8.
+
+    Raises:
+        UserError: its name is not UTF-8.
+    """
+    try:
+        os.fsencode(path.absolute()).decode()
+    except UnicodeDecodeError as error:
+        fix = "Choose an output folder with a name in UTF-8; the names of music files may be anything."
+        raise UserError("is a name that is not UTF-8", name=name, value=printable(str(path)), fix=fix) from error
+
+
+def printable(name: str) -> str:
+    r"""A file's name on one line: line feeds, other control characters and undecodable bytes as ``\n`` and ``\xNN``."""
+    if name.isprintable():
+        return name
+    return "".join(
+        c if c.isprintable() else os.fsencode(c).decode("utf-8", "backslashreplace")
+        if "\udc80" <= c <= "\udcff" else c.encode("unicode_escape").decode()
+        for c in name
+    )  # fmt: skip
 
 
 def stable_hash(value: Any, length: int = 16) -> str:

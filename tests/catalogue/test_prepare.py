@@ -269,10 +269,29 @@ def test_bad_input_is_told_and_nothing_is_left_behind(tmp_path: Path) -> None:
     write(tmp_path / "music/a.wav", tones(1.2, RATE), RATE)
     with pytest.raises(StorageError, match="cannot be written"):
         run(tmp_path / "music", tmp_path / "file")
+    with pytest.raises(UserError, match="is the folder of music itself"):
+        run(tmp_path / "music", tmp_path / "music")
+    assert [path.name for path in (tmp_path / "music").iterdir()] == ["a.wav"]
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/precious.txt").write_text("")
+    with pytest.raises(UserError, match="holds something else than a library"):
+        run(tmp_path / "music", tmp_path / "other")
+    assert [path.name for path in (tmp_path / "other").iterdir()] == ["precious.txt"]
+    with pytest.raises(UserError, match="is a name that is not UTF-8"):
+        run(tmp_path / "music", tmp_path / os.fsdecode(b"\xff"))
+    with pytest.raises(LibraryError, match="is a file"):
+        Library.open(tmp_path / "file")
     with pytest.raises(UserError, match="there is no labels file"):
         run(tmp_path / "music", tmp_path / "lib", labels=LabelSource(groups=("x",)))
     with pytest.raises(LibraryError, match="is not a finished library"):
         Library.open(tmp_path / "empty")
+
+
+def test_a_folder_whose_name_is_no_text_is_read(tmp_path: Path) -> None:
+    write(tmp_path / "a.wav", tones(1.2, RATE), RATE)
+    os.mkdir(os.path.join(os.fsencode(tmp_path), b"\xff\n"))
+    os.rename(tmp_path / "a.wav", tmp_path / os.fsdecode(b"\xff\n/a.wav"))
+    assert run(tmp_path / os.fsdecode(b"\xff\n"), tmp_path / "lib").tracks == 1
 
 
 def test_only_broken_files_leave_a_ledger_that_says_why(tmp_path: Path) -> None:
@@ -328,6 +347,9 @@ def test_the_commands(music: Path, tmp_path: Path) -> None:
     assert "broken.mp3" in text
     status, text = cli("ledger", tmp_path / "lib", "--json")
     assert len([json.loads(line) for line in text.splitlines()]) == 15
+    status, text = cli("ledger", tmp_path / "lib")
+    assert "0 copy.mp3" in text
+    assert all(line.startswith(("10 ok", "failed", "too short", "silent", "duplicate")) for line in text.splitlines())
     assert cli("ledger", tmp_path / "lib", "--verdict", "odd")[0] == 2
     assert cli("ledger", tmp_path)[0] == 2
     assert cli("prepare", music, "-o", tmp_path / "x", "--field", "genre")[0] == 2

@@ -61,6 +61,8 @@ def test_embed_says_which_files_failed_and_exits_with_1(run, world, tmp_path):
         (["embed", "{world}/nothing", "{world}/library", "-o", "{tmp}/out"], "no such folder"),
         (["embed", "{world}/library", "{world}/library", "-o", "{tmp}/out"], "is missing"),
         (["embed", "{world}/run", "{world}/library", "{world}/run", "-o", "{tmp}/out"], "one library at a time"),
+        (["embed", "{world}/run", "{world}/nowhere", "-o", "{tmp}/out"], "no such file or folder"),
+        (["embed", "{world}/run", "{world}/library", "-o", "{tmp}/\udcff"], "is a name that is not UTF-8"),
         (["embed", "{world}/run", "{world}/run", "-o", "{tmp}/out"], "holds no audio files"),
         (["embed", "{world}/run", "{world}/library", "-o", "{tmp}/out", "--hop", "0"], "out of range"),
         (["embed", "{world}/run", "{world}/library", "-o", "{tmp}/out", "--device", "tpu9"], "cannot be used"),

@@ -85,7 +85,8 @@ class Journal:
             self._db.executescript(_SCHEMA)
         except (OSError, sqlite3.Error) as error:
             fix = "Choose an output folder that you may write to, or free some space."
-            raise StorageError(f"cannot be written ({error})", name="library", value=root, fix=fix) from error
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+            raise StorageError(f"cannot be written ({reason})", name="library", value=root, fix=fix) from error
         self._db.row_factory = sqlite3.Row
         self._check(root, settings)
         self.scan = int(self._setting("scan") or 0)

@@ -62,6 +62,8 @@ class Library:
             return cls(root, info, table)
         except FileNotFoundError as error:
             raise LibraryError("is not a finished library", name="library", value=root, fix=fix) from error
+        except NotADirectoryError as error:
+            raise LibraryError("is a file", name="library", value=root, fix=fix) from error
         except LibraryError:
             raise
         except (OSError, ValueError, KeyError, AttributeError, pa.ArrowException) as error:

@@ -29,7 +29,7 @@ from contramuse.catalogue.scan import scan
 from contramuse.catalogue.stems import PATTERN
 from contramuse.catalogue.track import FORMAT
 from contramuse.errors import StorageError, UserError
-from contramuse.files import stable_hash, write_json
+from contramuse.files import check_output, stable_hash, write_json
 
 SCAN_BATCH = 1000
 LABELS_FILE = "labels.csv"
@@ -120,6 +120,7 @@ def prepare(
     console = console or Console(quiet=True)
     if not folder.is_dir():
         raise UserError("is not a folder", name="folder", value=folder, fix="Give the folder that holds the music.")
+    _check_out(folder, out)
     table, beside = _labels(folder, labels or LabelSource())
     settings = {"folder": str(folder.resolve()), "rate": decoding.sample_rate}
     settings |= {"min-seconds": decoding.min_seconds, "max-seconds": decoding.max_seconds}
@@ -141,6 +142,17 @@ def prepare(
         journal.close()
         if fresh and not (out / "ledger.parquet").exists() and not (out / "shards").exists():
             _remove_empty(out)
+
+
+def _check_out(folder: Path, out: Path) -> None:
+    check_output(out, name="--out")
+    if out.resolve() == folder.resolve():
+        fix = "Choose another one; it may be inside."
+        raise UserError("is the folder of music itself", name="--out", value=out, fix=fix)
+    ours = any((out / name).exists() for name in ("library.json", "work", "ledger.parquet"))
+    if out.is_dir() and any(out.iterdir()) and not ours:
+        fix = "Choose a new folder, an empty one, or a library to bring up to date."
+        raise UserError("holds something else than a library", name="--out", value=out, fix=fix)
 
 
 def _labels(folder: Path, source: LabelSource) -> tuple[Labels, Path]:
@@ -182,7 +194,7 @@ def _finish(
         first = next((file["note"] for file in journal.files() if file["verdict"] == "failed"), "too short or silent")
         raise StorageError(
             f"none of the {sum(plan.verdicts.values())} audio files can be used ({first})",
-            name="folder",
+            name="library",
             value=out,
             fix=f"`contramuse ledger {out}` says what is wrong with each.",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -63,6 +64,9 @@ app.command()(train)
 
 def main() -> None:
     """Run the command; a user's mistake is one message on stderr, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files may hold what no screen can show
     try:
         app()
     except ContramuseError as error:

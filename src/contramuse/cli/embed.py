@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from contramuse.errors import UserError
+from contramuse.files import check_output, printable
 
 if TYPE_CHECKING:
     from contramuse.checkpoint.model import Model
@@ -41,6 +42,8 @@ def embed(
     from contramuse.encoders.memory import keep_freed_memory
 
     keep_freed_memory()
+    check_output(out, name="--out")
+    _check_music(music)
     libraries = [path for path in music if (path / "library.json").exists()]
     if libraries and len(music) > 1:
         raise UserError(
@@ -50,6 +53,16 @@ def embed(
     keep = "windows" if keep_windows else "vectors"
     settings = {"window": window, "hop": hop, "keep": keep, "dtype": dtype, "batch": batch}
     _report(_run(_on(load(model), device), music, libraries, out, settings))
+
+
+def _check_music(music: list[Path]) -> None:
+    for path in music:
+        fix = "Check the path; nothing was written."
+        if not path.exists():
+            raise UserError("there is no such file or folder", name="MUSIC", value=path, fix=fix)
+        if (path / "work").exists() and not (path / "library.json").exists() and (path / "shards").exists():
+            fix = "Run `contramuse prepare` again; `contramuse ledger` says what is wrong with files."
+            raise UserError("is a library that is not finished", name="MUSIC", value=path, fix=fix)
 
 
 def _on(model: Model, device: str) -> Model:
@@ -111,7 +124,7 @@ def _report(summary: Summary) -> None:
         f"-> {summary.out}"
     )
     for path, reason in summary.failed[:LISTED]:
-        print(f"  failed: {path}: {reason}")
+        print(f"  failed: {printable(path)}: {printable(reason)}")
     if len(summary.failed) > LISTED:
         print(f"  ... and {len(summary.failed) - LISTED} more, all listed in {summary.out / 'embeddings.json'}")
     if summary.failed:

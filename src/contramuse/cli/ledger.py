@@ -17,6 +17,7 @@ def ledger(
 ) -> None:
     """Show what became of every file that looks like audio, and why."""
     from contramuse.catalogue.ledger import counts, entries
+    from contramuse.files import printable
 
     if json:
         from json import dumps
@@ -28,12 +29,11 @@ def ledger(
     from rich.markup import escape
 
     console = Console(highlight=False, soft_wrap=True)
-    console.print(", ".join(f"{count} {name}" for name, count in counts(library).items()))
+    if verdict is None:
+        console.print(", ".join(f"{count} {name}" for name, count in counts(library).items()))
     for entry in entries(library, verdict=verdict):
         if verdict is None and entry["verdict"] == "ok":
             continue
-        path = escape(
-            entry["path"].encode("unicode_escape").decode() if not entry["path"].isprintable() else entry["path"]
-        )
+        path, note = (escape(printable(entry[name] or "")) for name in ("path", "note"))
         damaged = f" ({entry['damaged_seconds']:.2f} s damaged)" if entry["damaged_seconds"] else ""
-        console.print(f"[bold]{entry['verdict']:9}[/] {path}{damaged}  [dim]{escape(entry['note'] or '')}[/]")
+        console.print(f"[bold]{entry['verdict']:9}[/] {path}{damaged}  [dim]{note}[/]")

@@ -67,7 +67,7 @@ def prepare(
     if summary.failed_share > max_failed:
         raise ContramuseError(
             f"{summary.verdicts['failed']} of {sum(summary.verdicts.values())} files failed, more than allowed",
-            name="max-failed",
+            name="--max-failed",
             value=max_failed,
             fix=f"The library is complete without them. `contramuse ledger {out} --verdict failed` says why; "
             "allow more with --max-failed.",

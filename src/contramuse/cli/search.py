@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contramuse.errors import UserError
+from contramuse.files import printable
 
 if TYPE_CHECKING:
     from contramuse.search import Hit, Index, Query
@@ -63,7 +64,8 @@ def _table(query: Query, hits: list[Hit], index: Index) -> None:
         console = Console(highlight=False, width=WIDTH_OF_A_PIPE)
     facts = query.facts
     named = " - ".join(str(facts[name]) for name in ("artist", "title") if facts.get(name))
-    console.print(f"Most similar to {escape(named)} ({escape(str(facts.get('path', '')))})", soft_wrap=True)
+    path = printable(str(facts.get("path", "")))
+    console.print(f"Most similar to {escape(printable(named))} ({escape(path)})", soft_wrap=True)
     if not hits:
         console.print("No track meets the conditions.")
         return
@@ -72,6 +74,6 @@ def _table(query: Query, hits: list[Hit], index: Index) -> None:
                        ("album", "left"), ("path", "left")):  # fmt: skip
         table.add_column(name, justify="right" if side == "right" else "left", overflow="fold")
     for hit in hits:
-        texts = (escape(text) for text in (hit.title, hit.artist, hit.album, hit.path))
+        texts = (escape(printable(text)) for text in (hit.title, hit.artist, hit.album, hit.path))
         table.add_row(str(hit.rank), f"{hit.similarity:.3f}", *texts)
     console.print(table)
