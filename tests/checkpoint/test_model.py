@@ -135,6 +135,12 @@ def test_json_that_is_damaged_foreign_newer_or_incomplete(folder):
     refused(folder, "is not valid JSON")
 
 
+@pytest.mark.parametrize("changed", [{"dim": 7}, {"tower": "video"}, {"tower": 3}, {"window": "long"}, {"hop": 0}])
+def test_facts_that_do_not_fit_the_weights(folder, changed):
+    change(folder, **changed)
+    refused(folder, "does not fit the weights", "copy the model again")
+
+
 def test_a_recipe_that_this_version_cannot_build(folder):
     info = json.loads((folder / "model.json").read_text())
     info["recipe"]["towers"]["audio"]["encoder"]["kind"] = "of_tomorrow"

@@ -146,7 +146,23 @@ def load(path: str | Path) -> Model:
             fix="The two files are not of one save, or the weights were changed: copy both again from one source.",
         )  # fmt: skip
     towers.load_state_dict(state)
+    _check_facts(info, towers, root / INFO)
     return Model(towers, info, path=root.resolve())
+
+
+def _check_facts(info: Mapping[str, Any], towers: nn.ModuleDict, file: Path) -> None:
+    known = isinstance(info["tower"], str) and info["tower"] in towers
+    for name, right in {
+        "tower": known,
+        "dim": known and info["dim"] == towers[info["tower"]].dim,
+        "window": type(info["window"]) in (int, float) and info["window"] > 0,
+        "hop": type(info["hop"]) in (int, float) and info["hop"] > 0,
+    }.items():
+        if not right:
+            raise ModelFileError(
+                f"{name} {info[name]!r} does not fit the weights", name="model", value=file,
+                fix="model.json was changed: copy the model again from its source.",
+            )  # fmt: skip
 
 
 def locate(path: str | Path) -> Path:

@@ -118,9 +118,8 @@ class _Fields:
         found = None if self._library is None else library_values(self._library, name)
         if found is None or self._library is None:
             more = [] if self._library is None else library_names(self._library)
-            raise UserError(
-                "is not a field", name="--where", value=name, fix=f"Fields: {', '.join([*COLUMNS, *more])}."
-            )
+            known = dict.fromkeys([*COLUMNS, *more])
+            raise UserError("is not a field", name="--where", value=name, fix=f"Fields: {', '.join(known)}.")
         place = {identity: row for row, identity in enumerate(self._library.ids.tolist())}
         rows = [place.get(identity, -1) for identity in self.embeddings.ids.tolist()]
         if isinstance(found, np.ndarray):
@@ -162,6 +161,9 @@ def _holds(condition: Condition, values: Any, query: Mapping[str, Any] | None) -
         )  # fmt: skip
     known = {str(value).casefold() for value in wanted}
     equal = np.array([any(v.casefold() in known for v in row) for row in values], np.bool_)
+    if condition.value.startswith("@") and condition.value.casefold() != "@query" and not equal.any():
+        fix = "@query is the query's own value; no track has this one."
+        raise UserError("is not known", name=f"--where {condition.field}", value=condition.value, fix=fix)
     return equal if condition.operator == "=" else ~equal
 
 
