@@ -64,6 +64,9 @@ app.command()(train)
 
 def main() -> None:
     """Run the command; a user's mistake is one message on stderr, never a traceback."""
+    # OpenMP reads this when torch is first imported. Waiting threads otherwise spin: where another process wants the
+    # core, a step with two threads then takes several times as long as with one.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names of files may hold what no screen can show
