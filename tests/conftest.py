@@ -1,14 +1,22 @@
-"""What every test shares: one thread per worker, and the command as a user runs it."""
+"""What every test shares: one thread per worker, shapes checked at run time, and the command as a user runs it."""
 
 import os
 import sys
 
 import pytest
+from jaxtyping import install_import_hook
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 
 torch.set_num_threads(1)
+
+# What works on tensors; the hook has to come before the first import of them.
+SHAPED = (
+    "audio.filterbank audio.frontend augment encoders gather objective probes.baselines probes.intervals "
+    "probes.metrics probes.retrieval rows similarity strategy targets train.monitors views"
+)
+install_import_hook([f"contramuse.{name}" for name in SHAPED.split()], "shapes.checked")
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Num
 from torch import Tensor, distributed
 
 from contramuse.rows import Rows
@@ -41,7 +41,7 @@ class _Gather(torch.autograd.Function):
         return total.chunk(world_size())[rank()]
 
 
-def gather(x: Float[Tensor, "b d"]) -> Float[Tensor, "all d"]:
+def gather(x: Num[Tensor, "b d"]) -> Num[Tensor, "all d"]:
     """Rows of every process in rank order; b must be the same everywhere. One process: ``x`` itself."""
     if world_size() == 1:
         return x

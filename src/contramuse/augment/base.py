@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Inexact
 from torch import Generator, Tensor
 
 from contramuse.augment.fourier import good_size
@@ -93,7 +93,7 @@ class Spectral(Augmentation):
         """Samples that the effect on ``samples`` samples may ring on for, and that must not wrap around."""
 
     @abstractmethod
-    def response(self, params: Params, n_fft: int) -> Float[Tensor, "b bins"]:
+    def response(self, params: Params, n_fft: int) -> Inexact[Tensor, "b bins"]:
         """Response of each row, real or complex, at the bins of a real transform of ``n_fft`` samples."""
 
     def _apply(self, x: Float[Tensor, "b 1 t"], params: Params) -> Float[Tensor, "b 1 t"]:

@@ -70,7 +70,7 @@ class Chain(Augmentation):
 class _Waiting:
     """A batch, and the linear effects that are still to be applied to each of its rows."""
 
-    def __init__(self, x: Float[Tensor, "b 1 t"]) -> None:
+    def __init__(self, x: Float[Tensor, "b c t"]) -> None:
         self.x = x
         self._effects: list[Factor | Spectral | Echo] = []
         self._params: list[Params] = []

@@ -55,7 +55,7 @@ class TimeMask(Augmentation):
         counted = torch.arange(width.shape[1], device=width.device) < params["count"][:, None]
         return (inside & counted[:, None]).any(2)
 
-    def _filling(self, x: Float[Tensor, "b f n"]) -> Float[Tensor, "b 1 1"]:
+    def _filling(self, x: Float[Tensor, "b f n"]) -> Float[Tensor, "#b 1 1"]:
         if self.fill == "mean":
             return x.mean((1, 2), keepdim=True)
         return x.amin((1, 2), keepdim=True) if self.fill == "min" else x.new_zeros(1, 1, 1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Complex, Float
 from torch import Generator, Tensor
 
 from contramuse.augment.base import Echo, Params, Range, Spectral, uniform, whole
@@ -136,7 +136,7 @@ class Reverb(Spectral):
         energy = tail.norm(dim=1).clamp(min=1e-12)
         return tail.mul_((self.wet * params["level"] / energy)[:, None])
 
-    def response(self, params: Params, n_fft: int) -> Float[Tensor, "b bins"]:
+    def response(self, params: Params, n_fft: int) -> Complex[Tensor, "b bins"]:
         """Complex response of dry signal and tail."""
         tail = self.impulse(params, min(self._length(), n_fft))
         tail[:, 0] += 1.0

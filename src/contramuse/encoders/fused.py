@@ -15,7 +15,7 @@ Values and gradients are those of the four layers (the tests compare them, ties 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -288,17 +288,17 @@ def _weight_gradient(d_y: Tensor, inside: Tensor, kernel: Tensor) -> Float[Tenso
     if segment > 20:
         inside = inside.unfold(1, segment + width - 1, segment).permute(0, 1, 3, 2).flatten(0, 1).contiguous()
         d_y = d_y.reshape(-1, segment, d_y.shape[2])
-    return _backward(d_y, inside, kernel, [False, True, False])[1]
+    return _backward(d_y, inside, kernel, of=1)
 
 
 def _input_gradient(d_y: Tensor, inside: Tensor, kernel: Tensor) -> Float[Tensor, "b l c"]:
-    return _backward(d_y, inside, kernel, [True, False, False])[0].permute(0, 2, 3, 1).squeeze(1)
+    return _backward(d_y, inside, kernel, of=0).permute(0, 2, 3, 1).squeeze(1)
 
 
-def _backward(d_y: Tensor, inside: Tensor, kernel: Tensor, wanted: list[bool]) -> tuple[Tensor, Tensor, Tensor]:
-    """The gradients of input, kernel and bias that are ``wanted``."""
-    one, none = [1, 1], [0, 0]
-    found: tuple[Tensor, Tensor, Tensor] = torch.ops.aten.convolution_backward(
+def _backward(d_y: Tensor, inside: Tensor, kernel: Tensor, *, of: Literal[0, 1]) -> Tensor:
+    """The gradient of the input (``of`` 0) or of the kernel (1)."""
+    one, none, wanted = [1, 1], [0, 0], [of == 0, of == 1, False]
+    found: Tensor = torch.ops.aten.convolution_backward(
         _image(d_y), _image(inside), kernel, None, one, none, one, False, none, 1, wanted
-    )
+    )[of]
     return found

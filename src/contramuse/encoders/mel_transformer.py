@@ -12,7 +12,7 @@ from typing import Literal
 
 import torch
 from einops import rearrange
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Num
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -89,7 +89,7 @@ class Block(nn.Module):
         return result
 
 
-def sinusoids(positions: Float[Tensor, " n"], dim: int) -> Float[Tensor, "n h"]:
+def sinusoids(positions: Num[Tensor, " n"], dim: int) -> Float[Tensor, "n h"]:
     """Sines and cosines of ``positions``, wavelengths from 2 pi to 20,000 pi (Vaswani et al. 2017, section 3.5)."""
     rates = 10_000 ** -(torch.arange(dim // 2, dtype=torch.float32, device=positions.device) / (dim // 2))
     angles = positions.float()[:, None] * rates

@@ -154,7 +154,7 @@ class SampleCNN(nn.Module):
                 block += 1
         return block, h[:, 1:-1].unsqueeze(1).permute(0, 3, 1, 2)
 
-    def _evaluate(self, h: Float[Tensor, "b c 1 n"], block: int, stop: int) -> Float[Tensor, "b c 1 n"]:
+    def _evaluate(self, h: Float[Tensor, "b c 1 n"], block: int, stop: int) -> Float[Tensor, "b o 1 m"]:
         """Blocks ``block`` to ``stop`` with the running statistics folded into the convolutions."""
         for number in range(block, stop):
             convolution, norm = self._layers(number)
