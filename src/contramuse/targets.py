@@ -80,6 +80,7 @@ class Shared(Target):
         return (_overlap(q, k, self.labels) >= self.at_least).float()
 
     def fields(self) -> frozenset[str]:
+        """See ``Target.fields``."""
         return frozenset([self.labels])
 
 
@@ -99,6 +100,7 @@ class Dice(Target):
         return torch.where(sizes > 0, 2 * overlap / sizes.clamp(min=1), overlap.new_zeros(()))
 
     def fields(self) -> frozenset[str]:
+        """See ``Target.fields``."""
         return frozenset([self.labels])
 
 
@@ -141,6 +143,7 @@ class Kernel(Target):
         return torch.nan_to_num(likeness, nan=0.0)
 
     def fields(self) -> frozenset[str]:
+        """See ``Target.fields``."""
         return frozenset([self.value])
 
 
@@ -179,6 +182,7 @@ class Any(Target):
         return functools.reduce(torch.maximum, [target(q, k) for target in self.of])
 
     def fields(self) -> frozenset[str]:
+        """See ``Target.fields``."""
         return frozenset().union(*[target.fields() for target in self.of])
 
 
@@ -192,6 +196,7 @@ class Product(Target):
         return functools.reduce(torch.mul, [target(q, k) for target in self.of])
 
     def fields(self) -> frozenset[str]:
+        """See ``Target.fields``."""
         return frozenset().union(*[target.fields() for target in self.of])
 
 

@@ -160,7 +160,7 @@ def test_an_interrupt_finishes_the_step_and_saves(
 
 def test_a_folder_with_something_in_it_is_refused(library: Library, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(UserError, match=r"run: .*is not empty\. Go on with `contramuse train --resume"):
+    with pytest.raises(UserError, match=r"run: .*is not empty\. Choose another folder with -o"):
         fit(recipe(), library, tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
 
