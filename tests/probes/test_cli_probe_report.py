@@ -50,6 +50,33 @@ def test_probe_adds_its_baselines_keeps_them_and_reports(run, world):
     assert "Tune 3" in text
 
 
+def test_too_few_tracks_are_told(run, world, tmp_path):
+    library = write_library(tmp_path / "library", tracks=5, seconds=2.0)
+    embed_library(load(world / "run"), library, tmp_path / "out")
+    status, _, err = run("probe", tmp_path / "out")
+    assert status == 2
+    assert "has 5 tracks (20 are needed)" in err
+    status, _, err = run("probe", world / "embeddings", "--against", tmp_path / "out")
+    assert status == 2
+    assert f"{tmp_path / 'out'}': share 5 tracks with the library and the other embeddings" in err
+
+
+@pytest.mark.parametrize(
+    ("skipped", "told"),
+    [
+        ([], "The library has no label fields"),
+        ([{"field": "genre", "reason": "one class"}], "No label field could be probed: genre (one class)."),
+    ],
+)
+def test_nothing_to_probe_is_said_with_the_reason_and_no_empty_table(skipped, told):
+    from contramuse.probes.table import tables
+    from contramuse.probes.words import headline
+
+    nothing = {"systems": [], "tasks": [], "retrieval": [], "skipped": skipped, "probes": ["linear"]}
+    assert told in headline(nothing)[0]
+    assert list(tables(nothing)) == []
+
+
 def test_two_embeddings_are_compared_in_pairs(run, world):
     other = load(make_model(world / "other", seed=1))
     embed_library(other, world / "library", world / "second")

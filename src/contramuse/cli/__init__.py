@@ -77,6 +77,11 @@ def main() -> None:
             raise
         Console(stderr=True, soft_wrap=True, highlight=False).print(f"[bold red]error[/] {_plain(error)}")
         sys.exit(error.exit_status)
+    except ModuleNotFoundError as error:
+        if os.environ.get("CONTRAMUSE_TRACEBACK") or str(error.name).startswith("contramuse"):
+            raise
+        print(f"error {error.name}: is needed and not installed. Run pip install {error.name}.", file=sys.stderr)
+        sys.exit(2)
     except KeyboardInterrupt:
         print("\ninterrupted; run the same command again to go on", file=sys.stderr)
         sys.exit(130)

@@ -49,6 +49,7 @@ def probe(
     from contramuse.probes import Settings
     from contramuse.probes import probe as run
     from contramuse.probes.table import tables
+    from contramuse.probes.words import left_out
 
     opened = Embeddings.open(embeddings)
     settings = Settings(
@@ -76,6 +77,8 @@ def probe(
         console.print(table)
     for sentence in results["words"]:
         console.print(sentence, highlight=False, markup=False)
+    if results["tasks"] and results["skipped"]:
+        console.print(f"Left out: {'; '.join(left_out(results))}.", highlight=False, markup=False)
     if json is not None:
         write_json(json, results)
 

@@ -33,10 +33,15 @@ def common_rows(library: Catalogue, embeddings: Sequence[Embeddings]) -> Int[np.
     ids = library.ids
     rows = np.flatnonzero(np.logical_and.reduce([np.isin(ids, one.ids) for one in embeddings]))
     if len(rows) < 20:
+        if len(ids) < 20:
+            problem, fix = f"has {len(ids)} tracks (20 are needed)", "Probe a larger library."
+            raise EmbeddingsError(problem, name="library", value=library.root, fix=fix)
+        least = min(embeddings, key=lambda one: int(np.isin(ids, one.ids).sum()))
+        together = "" if len(embeddings) == 1 else " and the other embeddings"
         raise EmbeddingsError(
-            f"share {len(rows)} tracks with the library (20 are needed)",
+            f"share {len(rows)} tracks with the library{together} (20 are needed)",
             name="embeddings",
-            value=embeddings[0].root,
+            value=least.root,
             fix=f"Embed the library itself: contramuse embed MODEL {library.root} -o FOLDER.",
         )
     return rows.astype(np.int64)

@@ -14,7 +14,7 @@ from contramuse.probes.words import METRICS, spanned
 def tables(results: Mapping[str, Any]) -> Iterator[Table]:
     """One table per probe (fields by systems, first metrics), and one for retrieval."""
     names = [system["name"] for system in results["systems"]]
-    for probe in results["probes"]:
+    for probe in results["probes"] if results["tasks"] else ():
         rows = [
             (f"{task['field']} ({METRICS[metric]})", _cells(task, metric, probe, names), task["floor"].get(metric))
             for task in results["tasks"]

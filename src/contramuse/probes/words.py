@@ -22,7 +22,7 @@ def headline(results: Mapping[str, Any]) -> list[str]:
     models = [s["name"] for s in results["systems"] if s["role"] == "model"]
     baselines = [s["name"] for s in results["systems"] if s["role"] == "baseline"]
     if not results["tasks"]:
-        return ["No label field could be probed."]
+        return [_nothing(results)]
     probe = results["primary_probe"]
     sentences = [_against(results, models[0], other, probe) for other in baselines]
     sentences += [_against(results, models[0], other, probe) for other in models[1:]]
@@ -35,6 +35,20 @@ def headline(results: Mapping[str, Any]) -> list[str]:
     if empty:
         sentences.append(f"{models[0]} is not above an answer without features on {listed(empty)}.")
     return sentences
+
+
+def _nothing(results: Mapping[str, Any]) -> str:
+    if results["skipped"]:
+        return "No label field could be probed: " + "; ".join(left_out(results)) + "."
+    return (
+        "The library has no label fields, so nothing was probed. `contramuse prepare FOLDER -o LIBRARY --labels FILE` "
+        "gives it some, without decoding again."
+    )
+
+
+def left_out(results: Mapping[str, Any]) -> list[str]:
+    """Fields that were not probed, each with the reason."""
+    return [f"{entry['field']} ({entry['reason']})" for entry in results["skipped"]]
 
 
 def not_above_floor(results: Mapping[str, Any], system: str) -> list[str]:
