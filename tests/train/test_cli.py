@@ -72,6 +72,12 @@ def test_a_damaged_run_is_told(library: Library, tmp_path: Path, name: str, writ
     assert told in str(failed.exception)
 
 
+@pytest.mark.parametrize("setting", ["views.audio.take.count=1", "train.batch=1"])
+def test_a_loss_that_nothing_can_lower_is_said(library: Library, tmp_path: Path, setting: str) -> None:
+    done = command("tiny", "--data", library.root, "-o", tmp_path / "run", *SETTINGS, setting)
+    assert "the loss is exactly 0" in done.output
+
+
 def test_a_folder_of_something_else_is_left_alone(library: Library, tmp_path: Path) -> None:
     (tmp_path / "precious.txt").write_text("mine")
     failed = command("tiny", "--data", library.root, "-o", tmp_path, *SETTINGS)

@@ -19,6 +19,11 @@ from contramuse.train.watch import Watch
 LOG_EVERY = 10
 """Steps between two rows of the log (each step is one at the start of a run); losses are means over them."""
 
+NOTHING_TO_LEARN = (
+    "the loss is exactly 0: no row has a positive, or none has another row to be told apart from. "
+    "Give views two crops (take.count=2) or a target that holds between tracks, and train.batch=2 or more."
+)
+
 
 class Session(Callback):
     """Comes after ``Pace`` in the trainer's callbacks.
@@ -108,6 +113,8 @@ class Session(Callback):
         _, data = _typed(trainer)
         loss = float(torch.stack(self._losses).mean())
         self.losses.append(loss)
+        if loss == 0.0 and trainer.global_step == 1:
+            self._bar.say(NOTHING_TO_LEARN, style="bold yellow")
         now = time.perf_counter()
         took = max(now - self._since, 1e-9)
         waiting = min((data.waited - self._waited_then) / took, 1.0)
