@@ -17,14 +17,11 @@ VERDICTS = ("ok", "repaired", "failed", "too short", "silent", "duplicate", "no 
 
 def _open(library: Path) -> pq.ParquetFile:
     path = library / "ledger.parquet"
+    if not path.exists():
+        fix = "Give the folder that `contramuse prepare FOLDER -o LIBRARY` wrote."
+        raise LibraryError("has no ledger", name="library", value=library, fix=fix)
     try:
         return pq.ParquetFile(path)
-    except FileNotFoundError as error:
-        fix = "Give the folder that `contramuse prepare FOLDER -o LIBRARY` wrote."
-        raise LibraryError("has no ledger", name="library", value=library, fix=fix) from error
-    except NotADirectoryError as error:
-        fix = "Give the folder that `contramuse prepare FOLDER -o LIBRARY` wrote."
-        raise LibraryError("is a file", name="library", value=library, fix=fix) from error
     except (OSError, ValueError, pa.ArrowException) as error:
         fix = "Run `contramuse prepare` again: it writes the ledger anew without decoding."
         raise LibraryError(f"is damaged ({error})", name="ledger", value=path, fix=fix) from error
