@@ -281,6 +281,9 @@ def test_bad_input_is_told_and_nothing_is_left_behind(tmp_path: Path) -> None:
         run(tmp_path / "music", tmp_path / os.fsdecode(b"\xff"))
     with pytest.raises(LibraryError, match="is a file"):
         Library.open(tmp_path / "file")
+    with pytest.raises(UserError, match="is no group of this library"):
+        run(tmp_path / "music", tmp_path / "lib", splitting=Splitting(by="drummer"))
+    assert not (tmp_path / "lib").exists()
     with pytest.raises(UserError, match="there is no labels file"):
         run(tmp_path / "music", tmp_path / "lib", labels=LabelSource(groups=("x",)))
     with pytest.raises(LibraryError, match="is not a finished library"):

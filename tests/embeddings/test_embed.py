@@ -219,6 +219,8 @@ def test_damaged_embeddings_are_told(model, library, tmp_path):
     with pytest.raises(EmbeddingsError, match="cannot be read as Parquet"):
         Embeddings.open(out)
     part.unlink()
+    with pytest.raises(EmbeddingsError, match="hold 0 of 10 tracks: parts are missing"):
+        Embeddings.open(out)
     summary = embed_library(model, library, out)
     assert summary.tracks == 10
     meta = json.loads((out / "embeddings.json").read_text())

@@ -103,7 +103,8 @@ class Store:
 
 
 def _damaged(path: Path, problem: str) -> LibraryError:
-    return LibraryError(problem, name="shard", value=path, fix="Run `contramuse prepare` again to rebuild it.")
+    fix = "Audio of the library is lost: delete the library and run `contramuse prepare` again."
+    return LibraryError(problem, name="shard", value=path, fix=fix)
 
 
 class ShardWriter:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from contramuse.catalogue.index import Plan, group_names, shown
+from contramuse.catalogue.labels import Labels
 from contramuse.catalogue.splits import components, leaks, make_splits
 from contramuse.errors import ContramuseError, UserError
 
@@ -83,6 +84,18 @@ def split_tracks(plan: Plan, splitting: Splitting, *, before: Mapping[str, str])
     return Made(splits, by, said)
 
 
+def check_split_by(by: str, labels: Labels) -> None:
+    """Make sure that splits can be made by ``by``, before anything is decoded.
+
+    Raises:
+        UserError: there is no such group.
+    """
+    known = list(dict.fromkeys(("auto", "track", "folder", *group_names(labels))))
+    if by not in known:
+        fix = f"Use one of: {', '.join(known)}."
+        raise UserError("is no group of this library", name="--split-by", value=by, fix=fix)
+
+
 def _keys(plan: Plan, artists: Sequence[tuple[str, ...]], by: str) -> tuple[list[tuple[str, ...]], str]:
     """For each track what ties it to others (its own path if nothing does), and that in words."""
     own: list[tuple[str, ...]] = [(f"file {kept.path!r}",) for kept in plan.kept]
@@ -94,9 +107,9 @@ def _keys(plan: Plan, artists: Sequence[tuple[str, ...]], by: str) -> tuple[list
     if by in plan.labels.groups and by != "artist":
         column = plan.labels.groups[by]
         named = [tuple(f"{by} {_folded(name)}" for name in column[k.row]) if k.row >= 0 else () for k in plan.kept]
-    elif by in ("artist", "album", "folder"):
+    elif by != "auto":
         named = list(artists if by == "artist" else albums if by == "album" else by_folder)
-    elif by == "auto":
+    else:
         several = len(set(folders)) >= FEWEST_FOLDERS
         rest = by_folder if several else own
         keys = [a or b or c for a, b, c in zip(artists, albums, rest, strict=True)]
@@ -104,9 +117,6 @@ def _keys(plan: Plan, artists: Sequence[tuple[str, ...]], by: str) -> tuple[list
         last = "folder" if several else "track"
         said = f"artist ({counts[0]} tracks), album ({counts[1]}), {last} ({len(keys) - sum(counts)})"
         return keys, said
-    else:
-        known = ", ".join(dict.fromkeys(("auto", "track", "folder", *group_names(plan.labels))))
-        raise UserError("is no group of this library", name="--split-by", value=by, fix=f"Use one of: {known}.")
     return [key or alone for key, alone in zip(named, own, strict=True)], by
 
 

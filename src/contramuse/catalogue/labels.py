@@ -95,7 +95,9 @@ def read_labels(
             raise UserError("is no column of the labels file", name=str(file), value=name, fix=_columns(table))
     for name, kind in wanted.items():
         if kind not in (*KINDS, "text"):
-            raise UserError("is not a kind of labels", name=f"--field {name}", value=kind, fix=f"Kinds: {KINDS}, text.")
+            raise UserError(
+                "is not a kind of labels", name=f"--field {name}", value=kind, fix=f"Kinds: {', '.join(KINDS)}, text."
+            )
     lower = {name.lower(): name for name in reversed(table)}
     key = join or next((lower[name] for name in JOIN_COLUMNS if name in lower), None)
     if key is None:

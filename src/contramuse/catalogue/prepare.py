@@ -22,7 +22,7 @@ from contramuse.audio.ingest import Job
 from contramuse.audio.store import ShardWriter
 from contramuse.catalogue import index
 from contramuse.catalogue.decoding import Decoding, decode_file, decode_waiting
-from contramuse.catalogue.grouping import Splitting, split_tracks
+from contramuse.catalogue.grouping import Splitting, check_split_by, split_tracks
 from contramuse.catalogue.journal import Journal
 from contramuse.catalogue.labels import Labels, read_labels
 from contramuse.catalogue.scan import scan
@@ -122,6 +122,8 @@ def prepare(
         raise UserError("is not a folder", name="folder", value=folder, fix="Give the folder that holds the music.")
     _check_out(folder, out)
     table, beside = _labels(folder, labels or LabelSource())
+    splitting = splitting or Splitting()
+    check_split_by(splitting.by, table)
     settings = {"folder": str(folder.resolve()), "rate": decoding.sample_rate}
     settings |= {"min-seconds": decoding.min_seconds, "max-seconds": decoding.max_seconds}
     fresh = not out.exists()
@@ -137,7 +139,7 @@ def prepare(
             writer.close()
         plan = index.make_plan(journal, table, folder=folder.resolve(), beside=beside)
         index.write_ledger(out / "ledger.parquet", journal, plan)
-        return _finish(out, journal, plan, decoding, splitting or Splitting(), changes, decoded)
+        return _finish(out, journal, plan, decoding, splitting, changes, decoded)
     finally:
         journal.close()
         if fresh and not (out / "ledger.parquet").exists() and not (out / "shards").exists():

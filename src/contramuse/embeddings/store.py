@@ -117,7 +117,13 @@ class Embeddings:
                 "are not finished", name="embeddings", value=root,
                 fix="Run the same `contramuse embed` command again: it goes on where it stopped.",
             )  # fmt: skip
-        return cls(root, meta, [open_part(file, meta) for file in part_files(root)])
+        found = cls(root, meta, [open_part(file, meta) for file in part_files(root)])
+        if incomplete == "refuse" and len(found) < meta.get("tracks", 0):
+            raise EmbeddingsError(
+                f"hold {len(found)} of {meta['tracks']} tracks: parts are missing", name="embeddings", value=root,
+                fix="Run the same `contramuse embed` command again: it embeds what is missing.",
+            )  # fmt: skip
+        return found
 
     def __len__(self) -> int:
         return sum(part.metadata.num_rows for part in self._parts)
