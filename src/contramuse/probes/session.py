@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from contramuse import __version__
 from contramuse.probes import systems
@@ -58,6 +61,9 @@ def probe(
     clusters = _clusters(library, rows, settings.resample)
     reasons = {task.name: unlearnable(task, protocol.group) for task in everything}
     tasks = [task for task in everything if reasons[task.name] is None]
+    with _one_thread():
+        measured = [_task(task, compared, protocol, settings, clusters, progress) for task in tasks]
+        retrieval = _retrieval(library, rows, compared, settings, clusters, progress)
     results: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
@@ -68,11 +74,23 @@ def probe(
         "primary_probe": settings.probes[0],
         "probes": list(settings.probes),
         "systems": [_described(system) for system in compared],
-        "tasks": [_task(task, compared, protocol, settings, clusters, progress) for task in tasks],
-        "retrieval": _retrieval(library, rows, compared, settings, clusters, progress),
+        "tasks": measured,
+        "retrieval": retrieval,
         "skipped": [{"field": name, "reason": reason} for name, reason in reasons.items() if reason is not None],
     }
     return {**results, "words": headline(results)}
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Matrices of a few hundred rows: handing them to threads costs ten times more than the arithmetic."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(limits=1):
+            yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _systems(
