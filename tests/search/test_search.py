@@ -15,7 +15,7 @@ from contramuse.embeddings import Embeddings, embed_files, embed_library
 from contramuse.embeddings.store import FORMAT
 from contramuse.embeddings.writer import Entry, Writer
 from contramuse.errors import EmbeddingsError, UserError
-from contramuse.search import Index, resolve, search, select
+from contramuse.search import Index, resolve, search, select, shown
 from contramuse.search import index as index_module
 from contramuse.search.where import Condition, parse
 from minilibrary import write_library
@@ -224,6 +224,16 @@ def test_conditions_on_the_librarys_labels_and_groups(world):
     with pytest.raises(UserError, match="tempo") as caught:
         rows_of(found, "mood=x")
     assert "Fields: id, path" in caught.value.fix
+
+
+def test_fields_of_the_library_are_shown_as_text(world):
+    library, _, found = world
+    texts = shown(found, ["genre", "tempo", "tags"])
+    assert texts["genre"] == [str(value) for value in library.column("label.genre")]
+    assert texts["tempo"] == [f"{value:g}" for value in library.labels("tempo")]
+    assert texts["tags"] == [", ".join(value) for value in library.column("label.tags")]
+    with pytest.raises(UserError, match="--show: 'mood'"):
+        shown(found, ["mood"])
 
 
 def test_a_query_by_id_prefix_path_stem_and_title_is_the_same_track(world):

@@ -19,6 +19,7 @@ def demo(
     """
     from pathlib import Path
 
+    from contramuse.catalogue import Library
     from contramuse.embeddings import Embeddings
 
     root = Path(out)
@@ -36,7 +37,8 @@ def demo(
     _say(["probe", str(embeddings), "--json", str(results)])
     _say(["report", str(run), "--embeddings", str(embeddings), "--probe", str(results), "-o", str(report)])
     example = Embeddings.open(embeddings)
-    _say(["search", str(embeddings), str(example.ids[len(example.ids) // 2]), "-k", "5"])
+    show = ["--show", "genre"] if "genre" in Library.open(library).fields else []
+    _say(["search", str(embeddings), str(example.ids[len(example.ids) // 2]), "-k", "5", *show])
     print(f"\nThe report is {report}: open it in a browser. Did the search find tracks that sound alike? Listen.")
 
 

@@ -2,6 +2,6 @@
 
 from contramuse.search.index import Index
 from contramuse.search.query import Hit, Query, resolve, search
-from contramuse.search.where import select
+from contramuse.search.where import select, shown
 
-__all__ = ["Hit", "Index", "Query", "resolve", "search", "select"]
+__all__ = ["Hit", "Index", "Query", "resolve", "search", "select", "shown"]

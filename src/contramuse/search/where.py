@@ -9,6 +9,7 @@ condition.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -86,6 +87,22 @@ def select(
     return mask
 
 
+def shown(embeddings: Embeddings, names: Sequence[str]) -> dict[str, list[str]]:
+    """What the rows are in the fields ``names``, as text: field -> n texts, empty where unknown.
+
+    Raises:
+        UserError: an unknown field.
+    """
+    fields = _Fields(embeddings, option="--show")
+    return {name: [_text(value) for value in fields.values(name)] for name in names}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    return "" if math.isnan(value) else f"{value:g}"
+
+
 def library_of(embeddings: Embeddings) -> Library | None:
     """The library that was embedded, None where it is not there any more (or there never was one)."""
     from contramuse.catalogue.library import Library
@@ -102,8 +119,8 @@ def library_of(embeddings: Embeddings) -> Library | None:
 class _Fields:
     """Values of the rows by field; the library is opened when a field first needs it."""
 
-    def __init__(self, embeddings: Embeddings) -> None:
-        self.embeddings = embeddings
+    def __init__(self, embeddings: Embeddings, *, option: str = "--where") -> None:
+        self.embeddings, self._option = embeddings, option
         self._library: Library | None = None
         self._opened = False
 
@@ -119,7 +136,7 @@ class _Fields:
         if found is None or self._library is None:
             more = [] if self._library is None else library_names(self._library)
             known = dict.fromkeys([*COLUMNS, *more])
-            raise UserError("is not a field", name="--where", value=name, fix=f"Fields: {', '.join(known)}.")
+            raise UserError("is not a field", name=self._option, value=name, fix=f"Fields: {', '.join(known)}.")
         place = {identity: row for row, identity in enumerate(self._library.ids.tolist())}
         rows = [place.get(identity, -1) for identity in self.embeddings.ids.tolist()]
         if isinstance(found, np.ndarray):
