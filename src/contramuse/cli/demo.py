@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import typer
 
 
@@ -17,8 +19,6 @@ def demo(
 
     Every step is a command of its own, printed before it runs; steps that are done are not done again.
     """
-    from pathlib import Path
-
     from contramuse.catalogue import Library
     from contramuse.embeddings import Embeddings
 
@@ -29,10 +29,11 @@ def demo(
         music = str(root / "music")
         if not (root / "music" / "labels.csv").exists():
             _say(["corpus", "-o", music, "--tracks", str(tracks), "--seconds", f"{seconds:g}", "--seed", "0"])
-    _say(["prepare", music, "-o", str(library)])
+    _say(["prepare", music, "-o", str(library), "--max-failed", "1"])  # what can be read is shown, what cannot is listed
     if not (run / "model" / "model.json").exists():
-        resume = ["--resume", str(run)] if (run / "run.json").exists() else ["-o", str(run)]
-        _say(["train", recipe, "--data", str(library), *resume, "--minutes", f"{minutes:g}"])
+        where = ["--resume", str(run)] if (run / "run.json").exists() else ["-o", str(run)]
+        budget = ["--minutes", f"{minutes:g}"]
+        _say(["train", recipe, *_fitting(recipe, library), "--data", str(library), *where, *budget])
     _say(["embed", str(run), str(library), "-o", str(embeddings)])
     _say(["probe", str(embeddings), "--json", str(results)])
     _say(["report", str(run), "--embeddings", str(embeddings), "--probe", str(results), "-o", str(report)])
@@ -40,6 +41,15 @@ def demo(
     show = ["--show", "genre"] if "genre" in Library.open(library).fields else []
     _say(["search", str(embeddings), str(example.ids[len(example.ids) // 2]), "-k", "5", *show])
     print(f"\nThe report is {report}: open it in a browser. Did the search find tracks that sound alike? Listen.")
+
+
+def _fitting(recipe: str, library: Path) -> list[str]:
+    """The override that a library with fewer training tracks than the recipe's batch needs."""
+    from contramuse.catalogue import Library
+    from contramuse.recipe import load_recipe
+
+    tracks = len(Library.open(library).rows("train"))
+    return [f"train.batch={tracks}"] if 1 < tracks < load_recipe(recipe).train.batch else []
 
 
 def _say(arguments: list[str]) -> None:
