@@ -208,3 +208,23 @@ def test_labels_that_a_model_was_taught_with_are_known(tmp_path):
     assert protocol.taught_labels(str(make_model(tmp_path / "taught", overrides=[target]))) == ["tags", "tempo"]
     assert protocol.taught_labels(str(make_model(tmp_path / "plain"))) == []
     assert protocol.taught_labels(str(tmp_path / "gone")) == []
+
+
+@pytest.mark.parametrize(
+    ("artists", "folds", "name"),
+    [
+        (24, 5, "5 folds by artist, "),
+        (4, 4, "4 folds by artist, "),
+        (2, 5, "5 folds by track (2 of artist are too few "),
+    ],
+)
+def test_few_artists_make_fewer_folds_and_two_of_them_are_not_kept_apart(tmp_path, artists, folds, name):
+    library = Library(tmp_path)
+    library.groups = lambda _: [(f"Artist {i % artists}",) for i in range(N)]
+    made = protocol.make_protocol(library, np.arange(N), QUICK, taught=())
+    assert made.facts["name"].startswith(name)
+    assert all(len(parts) == folds for _, parts in made.plan)
+    if artists < 5:
+        asked = Settings(probes=("linear",), baselines=(), seeds=1, resamples=200, group="artist")
+        with pytest.raises(LibraryError, match="fewer groups than the 5 folds"):
+            protocol.make_protocol(library, np.arange(N), asked, taught=())

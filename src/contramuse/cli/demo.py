@@ -29,7 +29,8 @@ def demo(
         music = str(root / "music")
         if not (root / "music" / "labels.csv").exists():
             _say(["corpus", "-o", music, "--tracks", str(tracks), "--seconds", f"{seconds:g}", "--seed", "0"])
-    _say(["prepare", music, "-o", str(library), "--max-failed", "1"])  # what can be read is shown, what cannot is listed
+    # Whatever can be read is used; the summary, the ledger and the report list what cannot.
+    _say(["prepare", music, "-o", str(library), "--max-failed", "1"])
     if not (run / "model" / "model.json").exists():
         where = ["--resume", str(run)] if (run / "run.json").exists() else ["-o", str(run)]
         budget = ["--minutes", f"{minutes:g}"]

@@ -19,6 +19,8 @@ from contramuse.recipe import Recipe
 
 LEAST_TEST = 200
 """Tested tracks that the stored split must have to be used by itself."""
+LEAST_FOLDS = 3
+"""One part tests, one chooses, the others train."""
 BASELINES = ("random", "mfcc", "mel")
 
 
@@ -52,7 +54,12 @@ class Settings:
 
     def __post_init__(self) -> None:
         checks: list[tuple[str, Any, bool, str]] = [
-            ("--folds", self.folds, self.folds >= 3, "Give 3 or more: one part tests, one chooses, the others train."),
+            (
+                "--folds",
+                self.folds,
+                self.folds >= LEAST_FOLDS,
+                "Give 3 or more: one part tests, one chooses, the others train.",
+            ),
             ("--seeds", self.seeds, self.seeds >= 1, "Give 1 or more."),
             ("--resamples", self.resamples, self.resamples >= 100, "Give 100 or more; 1000 is the default."),
             ("--protocol", self.protocol, self.protocol in ("auto", "split", "folds"), "Give auto, split or folds."),
@@ -84,10 +91,11 @@ def make_protocol(
     """The protocol for the tracks at ``rows``.
 
     By itself ("auto"): the stored split when its test part has ``LEAST_TEST`` tracks or more, or when the model was
-    ``taught`` with labels of its training part (folds would test on tracks whose labels it has seen); folds otherwise.
+    ``taught`` with labels of its training part (folds would test on tracks whose labels it has seen); folds otherwise,
+    as many as there are groups where these are few, and by single tracks where they are fewer than three.
 
     Raises:
-        LibraryError: an empty part of the split, an unknown group, or fewer groups than folds.
+        LibraryError: an empty part of the split, an unknown group, or one asked for with fewer groups than folds.
     """
     split = np.array(library.column("split"))[rows]
     sizes = {name: int((split == name).sum()) for name in ("train", "valid", "test")}
@@ -122,19 +130,29 @@ def make_protocol(
         }
         return Protocol("split", [(s, folds.stored_split(split)) for s in numbers], None, {**facts, **common})
     name, group = _fold_group(library, rows, settings.group)
-    if len(np.unique(group)) - (group < 0).any() + (group < 0).sum() < settings.folds:
+    known = _count(group)
+    if known < settings.folds and settings.group is not None:
         raise LibraryError(
             f"has fewer groups than the {settings.folds} folds", name="--group", value=name, fix="Name another group."
         )
-    plan = [(s, folds.cross_validation(group, k=settings.folds, seed=s)) for s in numbers]
+    parts = min(settings.folds, known)
+    if parts < LEAST_FOLDS:
+        name = f"track ({known} of {name} are too few to keep apart, so tracks of one may be trained and tested on)"
+        group, parts = np.arange(len(rows), dtype=np.int64), settings.folds
+    plan = [(s, folds.cross_validation(group, k=parts, seed=s)) for s in numbers]
     facts = {
-        "name": f"{settings.folds} folds by {name}, predictions pooled",
+        "name": f"{parts} folds by {name}, predictions pooled",
         "kind": "folds",
-        "folds": settings.folds,
+        "folds": parts,
         "group": name,
         "seed_varies": "which groups stand in which fold, and the MLP's first weights and order of tracks",
     }
     return Protocol("folds", plan, group, {**facts, **common})
+
+
+def _count(group: NDArray[np.int64]) -> int:
+    """Groups, of which every track without one is its own."""
+    return len(np.unique(group[group >= 0])) + int((group < 0).sum())
 
 
 def _fold_group(library: Catalogue, rows: NDArray[np.int64], name: str | None) -> tuple[str, NDArray[np.int64]]:
