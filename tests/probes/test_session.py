@@ -220,7 +220,7 @@ def test_labels_that_a_model_was_taught_with_are_known(tmp_path):
 )
 def test_few_artists_make_fewer_folds_and_two_of_them_are_not_kept_apart(tmp_path, artists, folds, name):
     library = Library(tmp_path)
-    library.groups = lambda _: [(f"Artist {i % artists}",) for i in range(N)]
+    library.data["artist"] = np.arange(N) % artists
     made = protocol.make_protocol(library, np.arange(N), QUICK, taught=())
     assert made.facts["name"].startswith(name)
     assert all(len(parts) == folds for _, parts in made.plan)
