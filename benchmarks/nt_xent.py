@@ -84,9 +84,15 @@ def main() -> None:
     sides = compare(__file__, SIDES, arguments=arguments, rounds=given.rounds, warm=1, threads=given.threads)
     cost = {side: facts["cpu_seconds"] for side, facts in sides.items()}
     report = {
-        "benchmark": "nt_xent", "items": given.items, "dim": given.dim, "threads": given.threads,
-        "rounds": given.rounds, "ratio": {side: round(cost[side] / cost["ours"], 1) for side in SIDES[1:]}, "goal": 200, "sides": sides,
-    }  # fmt: skip
+        "benchmark": "nt_xent",
+        "items": given.items,
+        "dim": given.dim,
+        "threads": given.threads,
+        "rounds": given.rounds,
+        "ratio": {side: round(cost[side] / cost["ours"], 1) for side in SIDES[1:]},
+        "goal": 200,
+        "sides": sides,
+    }
     print(json.dumps(report, indent=1))
     return None
 
