@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from contramuse.audio import claims
 from contramuse.audio.claims import claim_of, id3_bytes, span
 from contramuse.audio.mpeg import mpeg_header, walk
 from contramuse.audio.sniff import audio_format, named_like_audio, other_format
@@ -121,3 +122,19 @@ def test_names_and_first_bytes(tmp_path: Path) -> None:
     assert other_format(b"\xff\xd8\xff\xe0") == "a JPEG image"
     assert other_format(b"") == "empty"
     assert other_format(b"some text") == ""
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        bytes([0xFF, 0xF9, 0x69, 0x18, 0xFE, 0x2F, 0x11, 0x05, 0x41, 0x2D, 0x69]),  # no continuation bytes
+        bytes([0xFF, 0xF8, 0x69, 0xB8, 0x05]),  # a reserved number of channels
+        bytes([0xFF, 0xF8, 0x6F, 0x18, 0x05]),  # a forbidden sample rate
+    ],
+)
+def test_compressed_audio_that_looks_like_a_flac_frame_is_none_though_its_sum_is_right(head: bytes) -> None:
+    extra = {6: 1, 7: 2}.get(head[2] >> 4, 0)
+    whole = head + bytes(extra)
+    assert claims._flac_frame_start((whole + bytes([claims._crc8(whole)])).ljust(16, b"\0"), 4096) is None
+    right = bytes([0xFF, 0xF8, 0x69, 0x18, 0x05, 0x00])
+    assert claims._flac_frame_start((right + bytes([claims._crc8(right)])).ljust(16, b"\0"), 4096) == 5 * 4096

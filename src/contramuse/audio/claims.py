@@ -176,6 +176,10 @@ def _flac_frame_start(head: bytes, block: int) -> int | None:
     while head[4] & 0x80 >> extra and extra < 7:
         extra += 1
     count = max(1, extra)
+    # Compressed audio looks like a header once in a while, its 8-bit sum included: no code may be a reserved one.
+    reserved = head[2] & 15 == 15 or head[3] >> 4 > 10 or head[3] >> 1 & 7 == 3 or extra == 1
+    if reserved or any(byte >> 6 != 0b10 for byte in head[5 : 4 + count]):
+        return None
     number = head[4] & (0x7F >> extra if extra else 0x7F)
     for byte in head[5 : 4 + count]:
         number = number << 6 | byte & 0x3F
