@@ -124,6 +124,7 @@ class _CrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, s: Tensor, t: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        """Losses [q] and which rows count, bool [q]; the gradient of the losses by ``s`` is kept."""
         losses, counts = s.new_zeros(len(s)), c.new_zeros(len(s))
         gradient = torch.empty_like(s)
         step = max(1, CACHED_NUMBERS // s.shape[1]) if s.device.type == "cpu" else len(s)

@@ -134,6 +134,7 @@ class ConvNormPool(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+        """Gradients of the arguments of ``forward``, in their order; None for those that are not trained."""
         x, weight, gamma, beta, stem_weight, stem_bias, peaks, mean, inverse, *outputs = ctx.saved_tensors
         source = None if stem_weight is None else Stem(x, stem_weight, stem_bias)
         sign = torch.where(gamma < 0, -1.0, 1.0)
