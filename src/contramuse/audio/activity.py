@@ -30,11 +30,11 @@ class Activity:
     """How loud the rows of a store are, window by window.
 
     Args:
-        store: of a source, as ``Library.stems(name)`` gives it, or of the mixes.
+        store: of a source, as ``Library.stems(name)`` gives it, or of the mixes; kept as the attribute ``store``.
     """
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self.store = store
         self.hop = max(1, store.sample_rate // HOPS_PER_SECOND)
         hops = -(-store.lengths // self.hop)
         self._first = np.concatenate([np.zeros(1, np.int64), np.cumsum(hops)])
@@ -51,7 +51,7 @@ class Activity:
             starts: int64 [n], first sample of each window.
             length: samples per window; what lies outside the row counts as zero.
         """
-        magnitudes = _magnitude(self._store.gather(rows, starts, length))
+        magnitudes = _magnitude(self.store.gather(rows, starts, length))
         return np.asarray(magnitudes.sum(axis=1, dtype=np.int64) / (length * FULL_SCALE))
 
     def active(
@@ -107,7 +107,7 @@ class Activity:
         Returns:
             Position in ``rows``, in ascending order, first sample, and whether the window is active for sure.
         """
-        lengths = self._store.lengths[rows]
+        lengths = self.store.lengths[rows]
         hops = self._first[rows + 1] - self._first[rows]
         count = np.where(lengths > 0, np.maximum(lengths - length, 0) // self.hop + 1, 0)
         place, number = _each(count)
@@ -127,11 +127,11 @@ class Activity:
     @cached_property
     def _sums(self) -> NDArray[np.int64]:
         """Sum of |x| over every hop of every row, row after row; kept in ``activity/`` of the library's folder."""
-        path = self._store.root / "activity" / f"{self._store.fingerprint}.{self.hop}.u32"
+        path = self.store.root / "activity" / f"{self.store.fingerprint}.{self.hop}.u32"
         count = int(self._first[-1])
         if not path.is_file() or path.stat().st_size != 4 * count:
             sums = np.empty(count, "<u4")
-            for row in range(len(self._store)):
+            for row in range(len(self.store)):
                 sums[self._first[row] : self._first[row + 1]] = self._row_sums(row)
             try:
                 with replacing(path) as temporary:
@@ -141,10 +141,10 @@ class Activity:
         return np.memmap(path, "<u4", "r").view(np.ndarray) if count else np.zeros(0, "<u4")
 
     def _row_sums(self, row: int) -> NDArray[np.int64]:
-        block, length = _BLOCK_HOPS * self.hop, int(self._store.lengths[row])
+        block, length = _BLOCK_HOPS * self.hop, int(self.store.lengths[row])
         parts = [np.zeros(0, np.int64)]
         for start in range(0, length, block):
-            magnitudes = _magnitude(self._store.read(row, start, start + block))
+            magnitudes = _magnitude(self.store.read(row, start, start + block))
             parts.append(np.add.reduceat(magnitudes, np.arange(0, len(magnitudes), self.hop), dtype=np.int64))
         return np.concatenate(parts)
 

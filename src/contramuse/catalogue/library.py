@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from contramuse.audio.activity import Activity
 from contramuse.audio.store import Store
 from contramuse.catalogue.track import FORMAT, SPLITS, LabelField, Track
 from contramuse.errors import LibraryError
@@ -38,6 +39,7 @@ class Library:
         self.seed: int = info["seed"]
         self.fields = {item["name"]: LabelField.from_json(item) for item in info["fields"]}
         self._store: Store | None = None
+        self._activities: dict[str, Activity] = {}
 
     @classmethod
     def open(cls, path: Path | str) -> Library:
@@ -200,6 +202,16 @@ class Library:
         if name not in known:
             raise self._lacks("stem", name, sorted(known))
         return Store(self.root, sample_rate=self.sample_rate, shard=shard, offset=offset, samples=samples)
+
+    def activity(self, name: str) -> Activity:
+        """Where the stems called ``name`` sound; ``activity(name).store`` is ``stems(name)``, opened once.
+
+        Raises:
+            LibraryError: no track has a stem of this name.
+        """
+        if name not in self._activities:
+            self._activities[name] = Activity(self.stems(name))
+        return self._activities[name]
 
     def _lacks(self, what: str, value: str, known: Any) -> LibraryError:
         names = ", ".join(known) or "none"

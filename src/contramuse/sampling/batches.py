@@ -1,23 +1,14 @@
-"""Which tracks stand together in a batch, and the stream of batches that resumes anywhere.
-
-A sampler is a stateless part: it lays out one epoch. ``Batches`` walks through the epochs, cuts each batch into the
-parts of the processes, and its whole state is where it stands. Randomness has no hidden state either: every draw of a
-run comes from a generator made from the seed, a purpose and a count (``generator_for``), so a run goes on exactly from
-those counts.
-"""
+"""The stream of batches that resumes anywhere."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from contramuse.errors import LibraryError, UserError
-from contramuse.files import stable_hash
+from contramuse.sampling.base import Drawn, Sampler, generator_for
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,62 +16,12 @@ if TYPE_CHECKING:
     from contramuse.catalogue.library import Library
 
 
-def generator_for(seed: int, *purpose: str | int, device: torch.device | str = "cpu") -> torch.Generator:
-    """A generator on ``device`` that depends on nothing but the seed and the purpose.
-
-    Args:
-        seed: the run's seed.
-        purpose: words and counts that tell this use from every other, as ("crop", view, batch number, process).
-        device: where the numbers are drawn.
-    """
-    return torch.Generator(device=device).manual_seed(int(stable_hash([seed, *purpose]), 16))
-
-
-class Sampler(ABC):
-    """Lays out one epoch."""
-
-    @abstractmethod
-    def epoch(
-        self, library: Library, rows: NDArray[np.int64], *, batch: int, generator: torch.Generator
-    ) -> NDArray[np.int64]:
-        """Rows of one epoch.
-
-        Args:
-            library: for samplers that look at labels or groups.
-            rows: int64 [n], the library rows to sample from.
-            batch: tracks of one batch, over all processes.
-            generator: source of the order.
-
-        Returns:
-            int64 [batches batch], each row one batch.
-        """
-
-
-@dataclass(frozen=True, kw_only=True)
-class Alone(Sampler):
-    """Every track by itself: each epoch is a fresh permutation of the tracks.
-
-    The last n mod batch tracks of a permutation are left out of that epoch (another few each time), because a contrast
-    needs every batch to hold as many negatives as the one before.
-    """
-
-    def epoch(
-        self, library: Library, rows: NDArray[np.int64], *, batch: int, generator: torch.Generator
-    ) -> NDArray[np.int64]:
-        """See ``Sampler.epoch``."""
-        order = torch.randperm(len(rows), generator=generator).numpy()
-        whole = len(rows) // batch * batch
-        return np.asarray(rows[order[:whole]].reshape(-1, batch))
-
-
-SAMPLERS: dict[str, type[Sampler]] = {"alone": Alone}
-
-
 class Batches:
     """The endless stream of batches of one process.
 
-    Every process lays out the same epochs and takes its own part of every batch: part ``process`` of ``processes``
-    equal ones, so the parts are disjoint and together are the batch of a single process.
+    It walks through the epochs, and its whole state is where it stands. Every process lays out the same epochs and
+    takes its own part of every batch: part ``process`` of ``processes`` equal ones, so the parts are disjoint and
+    together are the batch of a single process.
 
     Args:
         sampler: lays out the epochs.
@@ -121,27 +62,36 @@ class Batches:
                 value=batch,
                 fix=f"Set train.batch={batch // processes * processes or processes}.",
             )
+        self.about = sampler.check(library, rows, batch=batch)
         self._sampler, self._library, self._rows = sampler, library, np.asarray(rows, dtype=np.int64)
         self._batch, self._seed = batch, seed
         self._part = slice(process * (batch // processes), (process + 1) * (batch // processes))
         self._epoch, self._position, self._number = 0, 0, 0
         self._plan = self._lay_out()
 
-    def _lay_out(self) -> NDArray[np.int64]:
+    def _lay_out(self) -> Drawn:
         generator = generator_for(self._seed, "sampler", self._epoch)
-        return self._sampler.epoch(self._library, self._rows, batch=self._batch, generator=generator)
+        plan = self._sampler.epoch(self._library, self._rows, batch=self._batch, generator=generator)
+        if not len(plan):
+            raise LibraryError(
+                f"an epoch of this sampler has fewer draws than one batch of {self._batch}",
+                name="train.batch",
+                value=self._batch,
+                fix="Set a smaller train.batch, or prepare a library with more tracks, groups or labels.",
+            )
+        return plan
 
-    def next_batch(self) -> NDArray[np.int64]:
-        """Library rows of this process's part of the next batch: int64 [batch / processes]."""
+    def next_batch(self) -> Drawn:
+        """This process's part of the next batch: [batch / processes]."""
         if self._position == len(self._plan):
             self._epoch, self._position = self._epoch + 1, 0
             self._plan = self._lay_out()
-        rows = self._plan[self._position][self._part]
+        drawn = self._plan[self._position][self._part]
         self._position += 1
         self._number += 1
-        return np.asarray(rows)
+        return drawn
 
-    def __iter__(self) -> Iterator[NDArray[np.int64]]:
+    def __iter__(self) -> Iterator[Drawn]:
         while True:
             yield self.next_batch()
 
