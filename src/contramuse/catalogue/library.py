@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from contramuse.audio.activity import Activity
 from contramuse.audio.store import Store
 from contramuse.catalogue.track import FORMAT, SPLITS, LabelField, Track
+from contramuse.catalogue.vectors import read_vectors
 from contramuse.errors import LibraryError
 from contramuse.rows import UNKNOWN
 
@@ -164,9 +165,8 @@ class Library:
         Raises:
             LibraryError: the library has no such groups.
         """
-        if f"group.{name}" not in self._table.column_names:
-            known = [c.removeprefix("group.") for c in self._table.column_names if c.startswith("group.")]
-            raise self._lacks("group", name, known)
+        if name not in self.group_names:
+            raise self._lacks("group", name, self.group_names)
         return [tuple(value or ()) for value in self._table[f"group.{name}"].to_pylist()]
 
     def group(self, name: str) -> NDArray[np.int64]:
@@ -177,6 +177,37 @@ class Library:
         first = [value[0] if value else None for value in self.groups(name)]
         order = {value: i for i, value in enumerate(sorted({value for value in first if value is not None}))}
         return np.array([UNKNOWN if value is None else order[value] for value in first], np.int64)
+
+    @property
+    def group_names(self) -> list[str]:
+        """Names of the groups: "artist", "album", "playlists", ..."""
+        return [c.removeprefix("group.") for c in self._table.column_names if c.startswith("group.")]
+
+    def members(self, name: str) -> tuple[list[str], NDArray[np.int64], NDArray[np.int64]]:
+        """Who is in which of the groups called ``name``.
+
+        Returns:
+            The groups in alphabetical order, and of every membership the track's row and the group's number, int64 [m].
+
+        Raises:
+            LibraryError: the library has no such groups.
+        """
+        if name not in self.group_names:
+            raise self._lacks("group", name, self.group_names)
+        column = self._table[f"group.{name}"]
+        values = pc.list_flatten(column)
+        known = sorted(pc.unique(values).to_pylist())
+        numbers = pc.index_in(values, pa.array(known, pa.string())).to_numpy(zero_copy_only=False)
+        rows = pc.list_parent_indices(column).to_numpy(zero_copy_only=False)
+        return known, rows.astype(np.int64), numbers.astype(np.int64)
+
+    def vectors(self, name: str) -> NDArray[np.float32]:
+        """The vectors called ``name`` of every track, float32 [n d], a row of NaN where a track has none.
+
+        Raises:
+            LibraryError: the library has no such vectors (see ``contramuse vectors``).
+        """
+        return read_vectors(self.root, name, self.ids)
 
     @property
     def store(self) -> Store:

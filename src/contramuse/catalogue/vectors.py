@@ -1,0 +1,160 @@
+"""Vectors that a library keeps beside its audio, a row per track: collaborative filtering, genres, anything given.
+
+``LIBRARY/vectors/<name>.parquet`` holds the columns id and vector (float32), tracks without a vector have no row;
+``<name>.json`` says how they were made. Optionally ``<name>.classes.parquet`` holds a vector per class of a label
+field (columns class and vector), from which an encoder of classes may start.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from contramuse.errors import LibraryError, UserError
+from contramuse.files import replacing, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from contramuse.catalogue.library import Library
+
+FORMAT = 1
+FOLDER = "vectors"
+
+
+@dataclass(frozen=True)
+class ClassVectors:
+    """A vector per class of a label field.
+
+    Args:
+        classes: names, in the order of the field when the vectors were made.
+        vectors: float32 [c d].
+    """
+
+    classes: tuple[str, ...]
+    vectors: NDArray[np.float32]
+
+
+def write_vectors(
+    library: Library,
+    name: str,
+    vectors: NDArray[np.float32],
+    *,
+    provenance: Mapping[str, Any],
+    classes: ClassVectors | None = None,
+) -> Path:
+    """Store a vector per track in the library, in place of earlier ones of this name.
+
+    Args:
+        library: whose tracks.
+        name: letters, digits, ``-`` and ``_``.
+        vectors: float32 [n d], a row of NaN where a track has none.
+        provenance: how they were made, plain values.
+        classes: vectors of the classes that they were made from.
+
+    Returns:
+        The Parquet file.
+
+    Raises:
+        UserError: the name cannot be a file's.
+        StorageError: the library cannot be written.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+        raise UserError("is no name for vectors", name="name", value=name, fix="Use letters, digits, - and _.")
+    known = np.isfinite(vectors).all(axis=1)
+    folder = library.root / FOLDER
+    table = pa.table({"id": pa.array(library.ids[known].tolist()), "vector": _column(vectors[known])})
+    parts = {"parquet": table}
+    if classes is not None:
+        parts["classes.parquet"] = pa.table({"class": list(classes.classes), "vector": _column(classes.vectors)})
+    for suffix, part in parts.items():
+        with replacing(folder / f"{name}.{suffix}") as temporary:
+            pq.write_table(part, temporary)
+    if classes is None:
+        (folder / f"{name}.classes.parquet").unlink(missing_ok=True)
+    write_json(
+        folder / f"{name}.json",
+        {
+            "format": FORMAT, "name": name, "dim": int(vectors.shape[1]), "tracks": int(known.sum()),
+            "library_fingerprint": library.fingerprint,
+            "created": datetime.now(timezone.utc).isoformat(timespec="seconds"), **provenance,
+        },
+    )  # fmt: skip
+    return folder / f"{name}.parquet"
+
+
+def read_vectors(root: Path, name: str, ids: Sequence[str] | NDArray[np.str_]) -> NDArray[np.float32]:
+    """The vectors called ``name`` of the tracks ``ids``: float32 [n d], a row of NaN where unknown.
+
+    Raises:
+        LibraryError: the library has no such vectors, or they are damaged.
+    """
+    table = _table(root, name, "parquet")
+    known, vectors = table["id"].to_pylist(), _matrix(table["vector"])
+    place = {track: row for row, track in enumerate(known)}
+    found = np.array([place.get(track, -1) for track in np.asarray(ids).tolist()], np.int64)
+    out = np.full((len(found), vectors.shape[1]), np.nan, np.float32)
+    out[found >= 0] = vectors[found[found >= 0]]
+    return out
+
+
+def read_class_vectors(root: Path, name: str) -> ClassVectors:
+    """The vectors of the classes that were stored with the vectors called ``name``.
+
+    Raises:
+        LibraryError: there are none, or they are damaged.
+    """
+    table = _table(root, name, "classes.parquet")
+    return ClassVectors(tuple(table["class"].to_pylist()), _matrix(table["vector"]))
+
+
+def stored_vectors(root: Path) -> list[dict[str, Any]]:
+    """What the library in ``root`` has: the provenance of all its vectors, by name."""
+    found = []
+    for file in sorted((root / FOLDER).glob("*.json")):
+        try:
+            found.append(dict(json.loads(file.read_text(encoding="utf-8"))))
+        except ValueError as error:
+            raise _damaged(file, str(error)) from error
+    return found
+
+
+def _table(root: Path, name: str, suffix: str) -> Any:
+    file = root / FOLDER / f"{name}.{suffix}"
+    try:
+        return pq.read_table(file)
+    except FileNotFoundError as error:
+        names = ", ".join(path.stem for path in sorted((root / FOLDER).glob("*.json"))) or "none"
+        fix = f"It has: {names}. Make some with `contramuse vectors cf {root}` or `contramuse vectors genre {root}`."
+        what = "class vectors" if suffix.startswith("classes") else "vectors"
+        raise LibraryError(f"the library has no such {what}", name="vectors", value=name, fix=fix) from error
+    except (OSError, pa.ArrowException) as error:
+        raise _damaged(file, str(error)) from error
+
+
+def _damaged(file: Path, why: str) -> LibraryError:
+    return LibraryError(f"is damaged ({why})", name="vectors", value=file, fix="Delete it and make the vectors again.")
+
+
+def _column(vectors: NDArray[np.float32]) -> Any:
+    flat = pa.array(np.ascontiguousarray(vectors, np.float32).ravel(), pa.float32())
+    return pa.FixedSizeListArray.from_arrays(flat, int(vectors.shape[1]))
+
+
+def _matrix(column: Any) -> NDArray[np.float32]:
+    if not pa.types.is_fixed_size_list(column.type):
+        lengths = {len(value) for value in column.to_pylist()}
+        if len(lengths) != 1:
+            raise LibraryError("differ in length", name="vectors", value=sorted(lengths), fix="Write one length.")
+        return np.array(column.to_pylist(), np.float32)
+    joined = column.combine_chunks()
+    return np.asarray(joined.flatten().to_numpy(zero_copy_only=False), np.float32).reshape(-1, column.type.list_size)
