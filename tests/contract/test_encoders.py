@@ -8,10 +8,23 @@ from contramuse.errors import UserError
 
 # name -> (constructor arguments, features [f, n], lengths n that it takes, lengths that it refuses)
 CASES = {
+    "efficientnet_b0": ({"bands": 32}, (32, 64), (32, 33, 95), (31,)),
+    "efficientnet_b0, same": ({"bands": 20, "padding": "same", "drop": 0.0}, (20, 33), (1, 65), ()),
+    "mel_conv": ({"bands": 40, "segment": 1.5, "channels": 16}, (40, 130), (64, 200), (63,)),
+    "mel_conv_multi": ({"bands": 32, "segment": 1.5, "channels": 16, "dim": 24}, (32, 94), (64, 200), (63,)),
+    "mel_conv_multi, segments": (
+        {"bands": 32, "segment": 1.5, "segments": 3, "channels": 16, "dim": 24}, (32, 282), (192, 500), (188,)
+    ),
     "mel_transformer": ({"bands": 32, "dim": 32, "depth": 2, "heads": 2}, (32, 70), (5, 16, 200), ()),
+    "resnet18": ({"bands": 32, "channels": 16}, (32, 70), (1, 40, 131), ()),
     "sample_cnn": ({"bands": 1, "strides": (3, 3, 3, 2, 2, 4, 4, 2, 2)}, (1, 20736), (20736,), (100, 50000)),
     "sample_cnn, any length": (
         {"bands": 1, "strides": (3, 3, 3, 2, 2, 4, 4, 2, 2), "pool": "mean"}, (1, 20736), (20736, 50000), (100,)
+    ),
+    "sc_cnn": ({"bands": 48, "channels": 16}, (48, 256), (256, 511, 600), (255,)),
+    "short_chunk_res": ({"bands": 32, "channels": 16}, (32, 70), (1, 200), ()),
+    "short_chunk_res, tagger": (
+        {"bands": 32, "channels": 16, "top": "none", "dropout": 0.5}, (32, 70), (5,), ()
     ),
 }  # fmt: skip
 

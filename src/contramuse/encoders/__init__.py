@@ -11,12 +11,26 @@ from __future__ import annotations
 
 from torch import nn
 
+from contramuse.encoders.efficientnet import EfficientNetB0
 from contramuse.encoders.heads import MLP, Identity, Linear
+from contramuse.encoders.mel_conv import MelConv, MelConvMulti
 from contramuse.encoders.mel_transformer import MelTransformer
+from contramuse.encoders.resnet import ResNet18
 from contramuse.encoders.sample_cnn import SampleCNN
+from contramuse.encoders.sc_cnn import SCCNN
+from contramuse.encoders.short_chunk import ShortChunkRes
 from contramuse.encoders.tower import Tower
 
-ENCODERS: dict[str, type[nn.Module]] = {"mel_transformer": MelTransformer, "sample_cnn": SampleCNN}
+ENCODERS: dict[str, type[nn.Module]] = {
+    "efficientnet_b0": EfficientNetB0,
+    "mel_conv": MelConv,
+    "mel_conv_multi": MelConvMulti,
+    "mel_transformer": MelTransformer,
+    "resnet18": ResNet18,
+    "sample_cnn": SampleCNN,
+    "sc_cnn": SCCNN,
+    "short_chunk_res": ShortChunkRes,
+}
 HEADS: dict[str, type[nn.Module]] = {"identity": Identity, "linear": Linear, "mlp": MLP}
 
 __all__ = ["ENCODERS", "HEADS", "MLP", "Identity", "Linear", "MelTransformer", "SampleCNN", "Tower"]
