@@ -11,17 +11,20 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from contramuse.encoders.dropout import drop
 from contramuse.encoders.fused import fits, fused_block, stem
 from contramuse.errors import UserError
 
 MOMENTUM = 0.1
 CHANNELS = (128, 128, 128, 256, 256, 256, 256, 256, 256, 512, 512)
+XL = (128, 128, 128, 256, 256, 512, 512, 1024, 1024, 2048, 2048)
+"""Channels of the eleven convolutions of SampleCNN-XL."""
 STRIDES = {22050: (3,) * 9, 16000: (3, 3, 3, 3, 3, 3, 5, 2, 2), 8000: (3, 3, 3, 2, 2, 4, 4, 2, 2)}
 """Sample rate in Hz -> the strides that CLMR gives it; they read 59,049, 43,740 and 20,736 samples."""
 
 
 class SampleCNN(nn.Module):
-    """CLMR's encoder: waveform to 512 numbers; 2,368,512 parameters.
+    """CLMR's encoder: waveform to 512 numbers, 2,368,512 parameters; "xl" to 2048 numbers, 25,190,400 parameters.
 
     Block 0 is a convolution of 3 samples every 3 samples; blocks 1 to 9 a convolution of ``strides[i]`` taps and a
     max-pool over ``strides[i]``; block 10 a convolution of 3 taps; each with batch normalisation and ReLU. Parameters
@@ -30,6 +33,7 @@ class SampleCNN(nn.Module):
     Args:
         bands: 1: it reads a waveform (given by the frontend).
         strides: nine strides; ``STRIDES`` has those of 22,050, 16,000 and 8,000 Hz.
+        size: "clmr", or "xl" with up to four times the channels (SampleCNN-XL).
         pool: "none" takes inputs that leave one frame (59,049 samples with the default strides), as published;
             "mean" and "max" pool over time and so take any length that leaves a frame.
         dropout: chance that a number of the vector is set to 0 in training (0.5 in the supervised baseline).
@@ -44,6 +48,7 @@ class SampleCNN(nn.Module):
         *,
         bands: int,
         strides: Sequence[int] = STRIDES[22050],
+        size: Literal["clmr", "xl"] = "clmr",
         pool: Literal["none", "mean", "max"] = "none",
         dropout: float = 0.0,
         initialise: Literal["torch", "kaiming"] = "torch",
@@ -63,16 +68,17 @@ class SampleCNN(nn.Module):
                 value=list(strides),
                 fix=f"Those of 22,050 Hz are {list(STRIDES[22050])}.",
             )
-        self.dim, self.pool, self.dropout = CHANNELS[-1], pool, dropout
+        channels = XL if size == "xl" else CHANNELS
+        self.dim, self.pool, self.dropout = channels[-1], pool, dropout
         self.strides = tuple(strides)
         kernels = (3, *strides, 3)
         self.sequential = nn.Sequential()
-        for block, (kernel, channels) in enumerate(zip(kernels, CHANNELS, strict=True)):
-            before = CHANNELS[block - 1] if block else 1
-            convolution = nn.Conv1d(before, channels, kernel, stride=1 if block else 3, padding=1 if block else 0)
+        for block, (kernel, after) in enumerate(zip(kernels, channels, strict=True)):
+            before = channels[block - 1] if block else 1
+            convolution = nn.Conv1d(before, after, kernel, stride=1 if block else 3, padding=1 if block else 0)
             if initialise == "kaiming":
                 nn.init.kaiming_uniform_(convolution.weight, mode="fan_in", nonlinearity="relu")
-            self.sequential.append(nn.Sequential(convolution, nn.BatchNorm1d(channels)))
+            self.sequential.append(nn.Sequential(convolution, nn.BatchNorm1d(after)))
 
     @property
     def samples(self) -> int:
@@ -86,7 +92,7 @@ class SampleCNN(nn.Module):
             frames = max(0, frames + 3 - stride) // stride
         return frames
 
-    def forward(self, x: Float[Tensor, "b 1 t"], generator: torch.Generator | None = None) -> Float[Tensor, "b 512"]:
+    def forward(self, x: Float[Tensor, "b 1 t"], generator: torch.Generator | None = None) -> Float[Tensor, "b h"]:
         """The vector of each row.
 
         Args:
@@ -106,7 +112,7 @@ class SampleCNN(nn.Module):
             # Row by row while a row's activations are larger than the cache; together once they are not.
             wide = torch.cat([self._evaluate(row[None].unsqueeze(2), 0, 5) for row in x])
             h = self._evaluate(wide, 5, 11)
-        return self._drop(self._over_time(h.squeeze(2)), generator)
+        return drop(self._over_time(h.squeeze(2)), self.dropout, generator, training=self.training)
 
     def _layers(self, block: int) -> tuple[nn.Conv1d, nn.BatchNorm1d]:
         layers = self.sequential[block]
@@ -175,14 +181,6 @@ class SampleCNN(nn.Module):
         if self.pool == "max":
             return x.amax(dim=2)
         return x.mean(dim=2) if self.pool == "mean" else x[:, :, 0]
-
-    def _drop(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        if not self.training or self.dropout == 0:
-            return x
-        if generator is None:
-            raise ValueError("training with dropout needs a generator")
-        kept = torch.rand(x.shape, generator=generator, device=generator.device) >= self.dropout
-        return x * kept.to(x.device) / (1 - self.dropout)
 
     def _check(self, samples: int) -> None:
         frames = self.frames(samples)
