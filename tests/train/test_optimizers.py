@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from contramuse.recipe import settings
-from contramuse.train.optimizers import LARS, build_optimizer, rate_at, weight_groups
+from contramuse.train.optimizers import LARS, build_optimizer, depths, layered_groups, rate_at, weight_groups
 
 
 def network() -> nn.Sequential:
@@ -112,3 +112,29 @@ def test_cosine_schedule_closed_form() -> None:
 def test_constant_schedule() -> None:
     assert [rate_at(p, settings.Constant(warmup=0.5)) for p in (0.25, 0.5, 1.0)] == [0.5, 1.0, 1.0]
     assert rate_at(0.0, settings.Constant()) == 1.0
+
+
+def test_layer_decay_falls_from_the_head_to_the_input() -> None:
+    encoder = nn.Module()
+    encoder.stem = nn.Linear(2, 3)
+    encoder.blocks = nn.ModuleList([nn.Sequential(nn.Linear(3, 3), nn.ReLU()) for _ in range(4)])
+    encoder.last = nn.LayerNorm(3)
+    head = nn.Linear(3, 2)
+    groups = layered_groups(encoder, head, weight_decay=0.1, layer_decay=0.5)
+    share = {id(w): g["share"] for g in groups for w in g["params"]}
+    assert len(share) == len([*encoder.parameters(), *head.parameters()])
+    assert {share[id(w)] for w in head.parameters()} == {1.0}
+    assert {share[id(w)] for w in encoder.last.parameters()} == {0.5}
+    assert [share[id(encoder.blocks[i][0].weight)] for i in range(4)] == [0.5**5, 0.5**4, 0.5**3, 0.5**2]
+    assert {share[id(w)] for w in encoder.stem.parameters()} == {0.5**6}
+    decays = {id(w): g["weight_decay"] for g in groups for w in g["params"]}
+    assert decays[id(encoder.stem.weight)] == 0.1
+    assert decays[id(encoder.stem.bias)] == 0.0
+
+
+def test_an_encoder_without_blocks_is_one_layer_and_frozen_weights_are_left_out() -> None:
+    encoder = nn.Linear(2, 3)
+    assert [len(weights) for weights in depths(encoder)] == [2]
+    encoder.requires_grad_(False)
+    groups = layered_groups(encoder, nn.Linear(3, 2), weight_decay=0.0, layer_decay=0.5)
+    assert {g["share"] for g in groups} == {1.0}

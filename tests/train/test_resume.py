@@ -81,8 +81,9 @@ def assert_same_run(one: Path, other: Path) -> None:
         (),
         ("train.accumulate=2", "train.optimizer={kind: lars, lr: 0.5}"),
         ("train.optimizer={kind: sgd, lr: 0.01}", "train.clip=1", "train.precision=bf16"),
+        ("train.schedule={kind: plateau, patience: 0, factor: 0.5}", "train.optimizer.lr=0.3", "train.watch_every=2"),
     ],
-    ids=["adamw", "accumulated lars", "sgd in bf16"],
+    ids=["adamw", "accumulated lars", "sgd in bf16", "plateau"],
 )
 def test_ten_steps_are_five_and_five_more(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]

@@ -98,7 +98,34 @@ class Constant(Schedule):
     warmup: float = 0.0
 
 
-SCHEDULES: dict[str, type[Schedule]] = {"cosine": Cosine, "constant": Constant}
+@dataclass(frozen=True, kw_only=True)
+class Plateau(Schedule):
+    """1 after a linear rise, times ``factor`` whenever what is watched has not fallen for more than ``patience`` looks.
+
+    What is watched is the validation loss, or the training loss since the last look where there is no validation
+    track. A fall is one by more than a ten-thousandth (as in torch's ReduceLROnPlateau).
+
+    Args:
+        factor: of each reduction.
+        patience: looks (``train.watch_every``) without a fall that are borne.
+        stop_lr: the run ends when the rate falls below this; 0 is never. Choi et al. meant 1e-10 to end their runs;
+            the scheduler that they used refuses steps smaller than 1e-8, so that theirs stays at 2.56e-9 for ever.
+        warmup: share of the run over which the rate rises; reductions begin after it.
+    """
+
+    factor: float = 0.2
+    patience: int = 5
+    stop_lr: float = 1e-10
+    warmup: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.factor < 1:
+            raise RecipeError("must be between 0 and 1", name="factor", value=self.factor, fix="0.2 is a usual one.")
+        _not_below_0(self, "patience", "stop_lr")
+
+
+SCHEDULES: dict[str, type[Schedule]] = {"cosine": Cosine, "constant": Constant, "plateau": Plateau}
 
 
 @dataclass(frozen=True, kw_only=True)

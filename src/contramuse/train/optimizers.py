@@ -17,11 +17,58 @@ def weight_groups(module: nn.Module, *, weight_decay: float) -> list[dict[str, o
     The rest are vectors and scalars: biases, the gains and offsets of norms, learned temperatures. They neither decay
     nor, under LARS, have a trust ratio (``adapt``).
     """
-    weights = [w for w in module.parameters() if w.requires_grad]
+    return _two_groups([w for w in module.parameters() if w.requires_grad], weight_decay)
+
+
+def _two_groups(weights: list[nn.Parameter], weight_decay: float) -> list[dict[str, object]]:
     return [
         {"params": [w for w in weights if w.ndim > 1], "weight_decay": weight_decay, "adapt": "layer"},
         {"params": [w for w in weights if w.ndim <= 1], "weight_decay": 0.0, "adapt": "none"},
     ]
+
+
+def layered_groups(
+    encoder: nn.Module, rest: nn.Module, *, weight_decay: float, layer_decay: float
+) -> list[dict[str, object]]:
+    """Groups whose rate falls from the head down to the input (Clark et al. 2020; Bao et al. 2022, BEiT).
+
+    ``share`` is the group's share of the learning rate: 1 for ``rest``, layer_decay for what follows the encoder's
+    blocks, layer_decay^2 for the last block, and so on; what stands before the blocks has the least. The blocks are
+    those of the longest list of modules in the encoder.
+
+    Args:
+        encoder: its weights are graded.
+        rest: everything else that is trained (the head).
+        weight_decay: of matrices and kernels.
+        layer_decay: factor from one block to the one before it, above 0 and at most 1.
+    """
+    graded = [(layer_decay ** (1 + back), weights) for back, weights in enumerate(reversed(depths(encoder)))]
+    groups = []
+    for share, weights in [(1.0, list(rest.parameters())), *graded]:
+        trained = [w for w in weights if w.requires_grad]
+        groups += [{**group, "share": share} for group in _two_groups(trained, weight_decay) if group["params"]]
+    return groups
+
+
+def depths(encoder: nn.Module) -> list[list[nn.Parameter]]:
+    """The weights of an encoder from its input to its output: before the blocks, each block, after the blocks."""
+    lists = [m for m in encoder.modules() if isinstance(m, (nn.Sequential, nn.ModuleList))]
+    blocks = max(lists, key=_blocks_of, default=None)
+    if blocks is None or not _blocks_of(blocks):
+        return [list(encoder.parameters())]
+    inner = [list(block.parameters()) for block in blocks.children() if any(True for _ in block.parameters())]
+    known = {id(w) for weights in inner for w in weights}
+    first, seen = id(inner[0][0]), False
+    before, after = list[nn.Parameter](), list[nn.Parameter]()
+    for weight in encoder.parameters():
+        seen = seen or id(weight) == first
+        if id(weight) not in known:
+            (after if seen else before).append(weight)
+    return [weights for weights in (before, *inner, after) if weights]
+
+
+def _blocks_of(modules: nn.Module) -> int:
+    return sum(any(True for _ in block.parameters()) for block in modules.children())
 
 
 class LARS(torch.optim.Optimizer):
@@ -79,7 +126,11 @@ def build_optimizer(module: nn.Module, wanted: settings.Optimizer) -> torch.opti
 
     Adam adds the decay to the gradient, AdamW takes it from the weight (Loshchilov and Hutter 2019).
     """
-    groups = weight_groups(module, weight_decay=wanted.weight_decay)
+    return optimizer_over(weight_groups(module, weight_decay=wanted.weight_decay), wanted)
+
+
+def optimizer_over(groups: list[dict[str, object]], wanted: settings.Optimizer) -> torch.optim.Optimizer:
+    """The optimiser over groups of weights."""
     if isinstance(wanted, settings.LARS):
         return LARS(groups, lr=wanted.lr, momentum=wanted.momentum, eta=wanted.trust)
     for group in groups:
@@ -95,8 +146,8 @@ def build_optimizer(module: nn.Module, wanted: settings.Optimizer) -> torch.opti
 def rate_at(progress: float, wanted: settings.Schedule) -> float:
     """Learning rate as a share of its peak when ``progress`` (0..1) of the run is done.
 
-    It rises linearly over the first share ``warmup`` of the run, then stays (constant) or falls along half a cosine to
-    ``floor`` (cosine).
+    It rises linearly over the first share ``warmup`` of the run, then stays (constant; plateau, whose reductions come
+    on top) or falls along half a cosine to ``floor`` (cosine).
     """
     if progress < wanted.warmup:
         return progress / wanted.warmup

@@ -14,7 +14,9 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from contramuse.errors import TrainingError
+from contramuse.recipe.settings import Plateau
 from contramuse.train.optimizers import rate_at
+from contramuse.train.plateau import Reducer
 
 if TYPE_CHECKING:
     from contramuse.recipe import Train
@@ -46,6 +48,7 @@ class Pace(Callback):
         self._handlers: dict[int, Any] = {}
         self._pending: torch.Tensor | None = None
         self._now = began
+        self._reducer = Reducer(train.schedule) if isinstance(train.schedule, Plateau) else None
 
     # --- the clock -----------------------------------------------------------------------------------------------
 
@@ -86,13 +89,17 @@ class Pace(Callback):
                 self._handlers[number] = signal.signal(number, self._interrupt)
         if self.seconds is not None and self.tick(trainer) >= self.seconds:
             self.stopped_by, trainer.should_stop = "time", True
+        if self._reducer and self._reducer.is_over(self._train.optimizer.lr):
+            self.stopped_by, trainer.should_stop = "plateau", True
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Batch, batch_idx: int) -> None:
         """Set the learning rate."""
         self._now = self.tick(trainer)
         rate = self._train.optimizer.lr * rate_at(self.progress(trainer.global_step), self._train.schedule)
+        if self._reducer:
+            rate *= self._reducer.scale
         for group in trainer.optimizers[0].param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("share", 1.0)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, batch_idx: int
@@ -102,6 +109,8 @@ class Pace(Callback):
         # On an accelerator the step before is looked at, so that the queue of work never runs dry.
         late, self._pending = self._pending, loss
         self.check(trainer, loss if loss.device.type == "cpu" else late)
+        if self._reducer:
+            self._reducer.trained(loss)
         took = self.tick(trainer) - self._now
         self.step_seconds = took if not self.step_seconds else 0.9 * self.step_seconds + 0.1 * took
         reason = self._signal
@@ -112,6 +121,21 @@ class Pace(Callback):
         if reason:
             self.stopped_by, trainer.should_stop = reason, True
         self.last = trainer.should_stop or (self.seconds is None and trainer.global_step >= self._train.steps)
+
+    def look(self, trainer: Trainer, valid_loss: float | None) -> None:
+        """After a watch: a schedule that waits for a plateau takes in what was found, and may end the run.
+
+        Args:
+            trainer: of the run.
+            valid_loss: None where there is no validation track; the training loss then takes its place.
+        """
+        if self._reducer is None:
+            return
+        loss = self._reducer.mean_loss(trainer) if valid_loss is None else valid_loss
+        if self.progress(trainer.global_step) >= self._train.schedule.warmup:
+            self._reducer.look(loss)
+        if self._reducer.is_over(self._train.optimizer.lr):
+            self.stopped_by, self.last, trainer.should_stop = self.stopped_by or "plateau", True, True
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Give the signals back."""
@@ -137,13 +161,15 @@ class Pace(Callback):
         """Stop where the last loss is not finite, before something is written."""
         self.check(trainer, self._pending)
 
-    def state_dict(self) -> dict[str, float]:
-        """The time that was used."""
-        return {"elapsed": self.elapsed}
+    def state_dict(self) -> dict[str, Any]:
+        """The time that was used, and where a schedule that waits for a plateau stands."""
+        return {"elapsed": self.elapsed, **({"plateau": self._reducer.state_dict()} if self._reducer else {})}
 
-    def load_state_dict(self, state_dict: dict[str, float]) -> None:
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Count on from there."""
         self._earlier = state_dict["elapsed"]
+        if self._reducer:
+            self._reducer.load_state_dict(state_dict["plateau"])
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         self._signal = signal.Signals(number).name

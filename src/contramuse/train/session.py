@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sized
+from typing import Any, Protocol, cast
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from contramuse.train.bar import Bar, watch_line
-from contramuse.train.data import Batch, MusicData
 from contramuse.train.keeper import Keeper, check_weights
-from contramuse.train.module import Contrastive
 from contramuse.train.pace import Pace
-from contramuse.train.watch import Watch
 
 LOG_EVERY = 10
 """Steps between two rows of the log (each step is one at the start of a run); losses are means over them."""
@@ -23,6 +20,44 @@ NOTHING_TO_LEARN = (
     "the loss is exactly 0: no row has a positive, or none has another row to be told apart from. "
     "Give views two crops (take.count=2) or a target that holds between tracks, and train.batch=2 or more."
 )
+
+
+class Learner(Protocol):
+    """What a session asks of the module that it trains."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+
+    def loss_of(self, batch: Any) -> torch.Tensor:
+        """The loss of a batch, a scalar."""
+
+    def named_buffers(self) -> Any:
+        """Buffers by name."""
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget gradients."""
+
+
+class Source(Protocol):
+    """What a session asks of the data."""
+
+    @property
+    def waited(self) -> float:
+        """Seconds that training has waited for batches so far."""
+
+    def example(self) -> Any:
+        """A batch to time a step with."""
+
+
+class Watching(Protocol):
+    """Looks at validation; ``contramuse.train.watch.Watch`` is one."""
+
+    seconds: float
+    warning: str | None
+
+    def look(self, trainer: Trainer, module: Any, data: Any) -> dict[str, float]:
+        """The numbers of now, by name."""
 
 
 class Session(Callback):
@@ -34,11 +69,15 @@ class Session(Callback):
         keeper: writes checkpoints.
         bar: shows things.
         checkpoint_every: steps between two checkpoints; one more is written with every watch.
+        best_by: the number of a watch that is lowest in the best checkpoint.
     """
 
-    def __init__(self, pace: Pace, watch: Watch, keeper: Keeper, bar: Bar, *, checkpoint_every: int) -> None:
+    def __init__(
+        self, pace: Pace, watch: Watching, keeper: Keeper, bar: Bar, *, checkpoint_every: int,
+        best_by: str = "valid_loss",
+    ) -> None:  # fmt: skip
         self._pace, self._watch, self._keeper, self._bar = pace, watch, keeper, bar
-        self._checkpoint_every = checkpoint_every
+        self._checkpoint_every, self._best_by = checkpoint_every, best_by
         self._losses: list[torch.Tensor] = []
         self._step, self._rows = 0, 0
         self._since, self._waited_then = 0.0, 0.0
@@ -68,7 +107,7 @@ class Session(Callback):
         self._since, self._waited_then, self._rows = time.perf_counter(), data.waited, 0
 
     def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, batch_idx: int
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Sized, batch_idx: int
     ) -> None:
         """After every optimiser step: log, watch and save where due."""
         self._losses.append(outputs["loss"].detach() * trainer.accumulate_grad_batches)
@@ -86,7 +125,8 @@ class Session(Callback):
         check_weights(trainer)
         if watching:
             self._look(trainer, loss=self.losses[-1])
-        self._keeper.save(trainer, self.found.get("valid_loss") if watching else None)
+            self._pace.look(trainer, self.found.get("valid_loss"))
+        self._keeper.save(trainer, self.found.get(self._best_by) if watching else None)
         self._since += self._keeper.seconds
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -146,14 +186,11 @@ class Session(Callback):
             self._bar.say(self._watch.warning, style="bold yellow")
 
 
-def _typed(trainer: Trainer) -> tuple[Contrastive, MusicData]:
-    module, data = trainer.lightning_module, trainer.datamodule  # type: ignore[attr-defined]
-    assert isinstance(module, Contrastive)
-    assert isinstance(data, MusicData)
-    return module, data
+def _typed(trainer: Trainer) -> tuple[Learner, Source]:
+    return cast(Learner, trainer.lightning_module), cast(Source, trainer.datamodule)  # type: ignore[attr-defined]
 
 
-def measure_step(module: Contrastive, batch: Batch) -> float:
+def measure_step(module: Learner, batch: Sized) -> float:
     """Seconds that the loss of ``batch`` and its gradients take, the second time.
 
     Buffers and gradients are left as they were; no weight moves.
