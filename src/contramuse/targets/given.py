@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -113,14 +113,14 @@ def _installed(name: str) -> Metric:
 
 
 @functools.lru_cache(maxsize=4)
-def square_matrix(file: str) -> NDArray[np.float32]:
+def square_matrix(file: str) -> NDArray[Any]:
     """A memory-mapped .npy file with a square matrix.
 
     Raises:
         RecipeError: it cannot be read, or is not square.
     """
     try:
-        matrix: NDArray[np.float32] = np.load(file, mmap_mode="r", allow_pickle=False)
+        matrix: NDArray[Any] = np.load(file, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
         raise RecipeError(
             f"cannot be read as a .npy matrix ({error})", name="file", value=file, fix="Save it with numpy.save."
