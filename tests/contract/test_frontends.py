@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from contramuse.audio.frontend import FRONTENDS
+from contramuse.errors import RecipeError
 
-NAMES = sorted(FRONTENDS)
+NAMES = sorted(FRONTENDS.keys() - {"stored"})
 
 
 def build(name: str) -> nn.Module:
@@ -48,3 +49,39 @@ def test_settings_are_keyword_only_and_weights_none(name: str) -> None:
 def test_exports(name: str) -> None:
     frontend, x = build(name), torch.randn(2, 1, 4000, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(torch.export.export(frontend, (x,)).module()(x), frontend(x))
+
+
+@pytest.mark.parametrize("shape", [(3, 48, 100), (3, 301), (3, 7)])
+def test_what_is_stored_goes_on_as_it_is(shape: tuple[int, ...]) -> None:
+    frontend = FRONTENDS["stored"](bands=48 if len(shape) == 3 else 0)
+    x = torch.randn(shape) if len(shape) == 3 or shape[1] > 7 else torch.randint(250, shape)
+    assert frontend(x) is x
+    assert frontend.frames(100) == 100
+    assert frontend.state_dict() == {}
+    torch.testing.assert_close(torch.export.export(frontend, (x,)).module()(x), x)
+
+
+def test_stored_features_of_other_bands_are_refused() -> None:
+    with pytest.raises(RecipeError, match=r"^bands: '96': is not the number of bands that are stored \(48\)"):
+        FRONTENDS["stored"](bands=96)(torch.zeros(1, 48, 5))
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "refused"),
+    [
+        ("choi_mel", {"std": 0.0}, "std"),
+        ("cola_mel", {"clip": -1.0}, "clip"),
+        ("cqt", {"n_bins": 120}, "n_bins"),
+        ("cqt", {"per_octave": 0}, "per_octave"),
+        ("spectrogram", {"hop": 0}, "hop"),
+        ("short_chunk_mel", {"f_max": 9000.0}, "f_max"),
+    ],
+)
+def test_an_error_names_the_setting(name: str, settings: dict, refused: str) -> None:
+    with pytest.raises(RecipeError, match=rf"^{refused}: "):
+        FRONTENDS[name](sample_rate=16000, **settings)
+
+
+def test_a_crop_too_short_for_a_frame_is_refused() -> None:
+    with pytest.raises(RecipeError, match="399 samples"):
+        FRONTENDS["cola_mel"](sample_rate=16000)(torch.zeros(1, 1, 399))

@@ -11,13 +11,14 @@ import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contramuse.audio.claims import Claim, claim_of
-from contramuse.audio.decoders import READERS, Block, Facts, Reader, RefusedError, as_bytes
+from contramuse.audio.decoders import READERS, Block, Facts, Reader, RefusedError, as_bytes, read_av
 from contramuse.errors import DecodeError
 
 MAX_SECONDS = 4 * 3600.0
@@ -120,6 +121,28 @@ def decode(
         source_rate=best.facts.source_rate,
         channels=best.facts.channels,
     )
+
+
+def other_streams(
+    path: bytes | str | Path, *, sample_rate: int, max_seconds: float = MAX_SECONDS
+) -> list[NDArray[np.int16]]:
+    """The audio streams of a file after its first, as ``decode`` gives the first: int16 [t] each, mono.
+
+    A stream that breaks off ends there; one of which nothing can be read is empty.
+
+    Args:
+        path: the file.
+        sample_rate: of the result, in Hz.
+        max_seconds: what lies beyond is left out.
+    """
+    found: list[NDArray[np.int16]] = []
+    while True:
+        reader = partial(read_av, stream=len(found) + 1)
+        attempt = _attempt(reader, as_bytes(path), sample_rate, max_seconds, max_seconds + 1.0)
+        if attempt.refused and not attempt.count:
+            return found
+        assert attempt.pcm is not None
+        found.append(np.frombuffer(attempt.pcm, np.int16))
 
 
 def stream(

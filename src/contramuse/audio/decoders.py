@@ -136,14 +136,19 @@ def read_soundfile(path: bytes, facts: Facts) -> Iterator[Block]:
             yield file.samplerate, mono(block, facts, file.samplerate, axis=1)
 
 
-def read_av(path: bytes, facts: Facts) -> Iterator[Block]:
+def read_av(path: bytes, facts: Facts, stream: int = 0) -> Iterator[Block]:
     """Blocks by PyAV (the ffmpeg libraries); packets that do not decode are counted and passed over.
 
     The file is given as an open object, so that a name with a colon is never taken for a protocol, and without the tags
     before and after its content, which some demuxers take for audio.
 
+    Args:
+        path: the file.
+        facts: filled on the way.
+        stream: which of its audio streams.
+
     Raises:
-        RefusedError: the container cannot be opened or holds no audio.
+        RefusedError: the container cannot be opened or holds no such stream of audio.
     """
     import av
 
@@ -156,12 +161,12 @@ def read_av(path: bytes, facts: Facts) -> Iterator[Block]:
         except (av.FFmpegError, ValueError) as error:
             raise RefusedError(f"PyAV: {_reason(error, path)}") from error
         with container:
-            if not container.streams.audio:
-                raise RefusedError("PyAV: holds no audio stream")
-            stream = container.streams.audio[0]
-            if container.format.name not in ("mp3", "aac") and stream.duration and stream.time_base:
-                facts.claimed_seconds = float(stream.duration * stream.time_base)
-            yield from _av_frames(container, stream, facts)
+            if len(container.streams.audio) <= stream:
+                raise RefusedError(f"PyAV: holds no {f'audio stream {stream + 1}' if stream else 'audio stream'}")
+            chosen = container.streams.audio[stream]
+            if container.format.name not in ("mp3", "aac") and chosen.duration and chosen.time_base:
+                facts.claimed_seconds = float(chosen.duration * chosen.time_base)
+            yield from _av_frames(container, chosen, facts)
 
 
 class _Content:
