@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contramuse.catalogue.splits import components, leaks, make_splits, split_named
-from contramuse.catalogue.stems import StemTable, stem_of
+from contramuse.catalogue.stems import DEFAULT, StemTable
 from contramuse.errors import UserError
 
 KEYS = st.lists(st.lists(st.sampled_from("abcdefghijklmnop"), min_size=1, max_size=3), min_size=1, max_size=60)
@@ -72,18 +72,18 @@ def test_leaks_are_named() -> None:
 
 
 def test_stems_belong_to_the_track_of_their_folders_name() -> None:
-    stem = stem_of(b"x/stems/Song/bass.ogg")
+    stem = DEFAULT.stem_of(b"x/stems/Song/bass.ogg")
     assert stem is not None
     assert (stem.home, stem.track, stem.name) == (b"x", b"Song", "bass")
-    assert stem_of(b"Song/bass.ogg") is None
-    assert stem_of(b"stems/bass.ogg") is None
+    assert DEFAULT.stem_of(b"Song/bass.ogg") is None
+    assert DEFAULT.stem_of(b"stems/bass.ogg") is None
     table = StemTable(
         [b"x/stems/Song/bass.ogg", b"x/deep/Song.mp3", b"y/Song.mp3", b"stems/Two/a.ogg", b"a/Two.mp3", b"b/Two.ogg"]
     )
     assert table.owners(stem) == [b"x/deep/Song.mp3"]
-    two = stem_of(b"stems/Two/a.ogg")
+    two = DEFAULT.stem_of(b"stems/Two/a.ogg")
     assert two is not None
     assert len(table.owners(two)) == 2
-    other = stem_of(b"stems/The Band/track.ogg")
+    other = DEFAULT.stem_of(b"stems/The Band/track.ogg")
     assert other is not None
     assert table.owners(other) == []

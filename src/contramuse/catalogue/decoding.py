@@ -14,12 +14,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from contramuse.audio import ingest
-from contramuse.audio.decode import MAX_SECONDS, MIN_SECONDS, decode
+from contramuse.audio.decode import MAX_SECONDS, MIN_SECONDS, decode, other_streams
 from contramuse.audio.sniff import other_format
 from contramuse.audio.store import ShardWriter
 from contramuse.catalogue.journal import Journal
 from contramuse.catalogue.scan import read_head
-from contramuse.catalogue.stems import stem_of
+from contramuse.catalogue.stems import DEFAULT, StemPattern, holds_stems
 from contramuse.catalogue.tags import read_tags
 from contramuse.errors import DecodeError
 
@@ -92,7 +92,12 @@ def decode_file(task: FileTask) -> tuple[dict[str, Any], bytes | memoryview]:
     except DecodeError as error:
         other = other_format(read_head(path))
         return facts | _failed(f"is {other}" if other else error.problem), b""
-    data = memoryview(decoded.samples.astype("<i2", copy=False).view(np.uint8).data)
+    clips = [decoded.samples]
+    if holds_stems(path):
+        clips += other_streams(path, sample_rate=settings.sample_rate, max_seconds=settings.max_seconds)
+        facts["tags"]["streams"] = [len(clip) for clip in clips]  # their samples lie one after another
+    whole = np.concatenate(clips) if len(clips) > 1 else clips[0]
+    data = memoryview(whole.astype("<i2", copy=False).view(np.uint8).data)
     names = ("verdict", "note", "decoder", "seconds", "damaged_seconds", "source_rate", "channels")
     facts |= {name: getattr(decoded, name) for name in names}
     facts["audio"] = hashlib.blake2b(data, digest_size=16).hexdigest()
@@ -127,6 +132,7 @@ def decode_waiting(
     *,
     console: Console,
     job: ingest.Job = decode_file,
+    stems: StemPattern = DEFAULT,
 ) -> int:
     """Decode every file that waits, entering each in the journal; return how many were decoded.
 
@@ -142,7 +148,7 @@ def decode_waiting(
         shown = bar.add_task("decoding", total=total, rate="", hours="")
         begun = time.monotonic()
         outcomes = ingest.run(
-            _tasks(journal, folder, settings),
+            _tasks(journal, folder, settings, stems),
             job,
             warm_up=load_libraries,
             workers=settings.workers,
@@ -163,9 +169,9 @@ def decode_waiting(
     return count
 
 
-def _tasks(journal: Journal, folder: bytes, settings: Decoding) -> Iterator[ingest.Task]:
+def _tasks(journal: Journal, folder: bytes, settings: Decoding, stems: StemPattern) -> Iterator[ingest.Task]:
     for path, size in journal.waiting():
-        task = FileTask(path, os.path.join(folder, path), stem_of(path) is not None, settings)
+        task = FileTask(path, os.path.join(folder, path), stems.stem_of(path) is not None, settings)
         yield ingest.Task(task, settings.timeout + size / BYTES_PER_SECOND)
 
 

@@ -10,7 +10,7 @@ import json
 import os
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from contramuse.catalogue.decoding import KEPT
 from contramuse.catalogue.journal import Journal
 from contramuse.catalogue.labels import Joined, Labels, join_rows
-from contramuse.catalogue.stems import StemTable, stem_of
+from contramuse.catalogue.stems import DEFAULT, StemPattern, StemTable, stream_names
 from contramuse.catalogue.track import Kind, LabelField
 from contramuse.files import replacing
 
@@ -49,6 +49,8 @@ class Plan:
         roles: what files are that are no tracks: "stem", "folder".
         notes: what is to be added to the notes of files.
         twins: duplicates that have a label row: the row, and the path of the file that is kept.
+        names: per track path: its name, where its file has another.
+        originals: for audio whose first file is a stem: the path of the first that is none, by hash of the audio.
         fields: label fields by name.
         seconds: of all tracks.
         damaged_seconds: of all tracks.
@@ -62,6 +64,8 @@ class Plan:
     roles: dict[bytes, str] = field(default_factory=dict)
     notes: dict[bytes, str] = field(default_factory=dict)
     twins: list[tuple[int, bytes]] = field(default_factory=list)
+    names: dict[bytes, str] = field(default_factory=dict)
+    originals: dict[str, bytes] = field(default_factory=dict)
     fields: dict[str, LabelField] = field(default_factory=dict)
     seconds: float = 0.0
     damaged_seconds: float = 0.0
@@ -79,21 +83,23 @@ class Kept:
     album: str
 
 
-def make_plan(journal: Journal, labels: Labels, *, folder: Path, beside: Path) -> Plan:
+def make_plan(journal: Journal, labels: Labels, *, folder: Path, beside: Path, stems: StemPattern = DEFAULT) -> Plan:
     """The first pass."""
     paths = [row["path"] for row in journal.files()]
-    table = StemTable(paths)
-    plan = Plan(labels, join_rows(labels.names, paths, folder=folder, beside=beside))
+    table = StemTable(paths, stems)
+    names = {path: shown(name) for path in paths if (name := table.called(path)) != _stem(path)}
+    plan = Plan(labels, join_rows(labels.names, paths, folder=folder, beside=beside, called=names), names=names)
+    separated = journal.separated()
     genres: Counter[str] = Counter()
     years: set[int] = set()
     several = False
     for place, file in enumerate(journal.files()):
         _role(plan, table, file)
-        verdict = final_verdict(file, plan.roles.get(file["path"], "track"))
+        verdict = final_verdict(plan, file)
         plan.verdicts[verdict] += 1
         row = plan.joined.rows[place]
         if verdict == "duplicate" and row >= 0:
-            plan.twins.append((row, file["first"]))
+            plan.twins.append((row, original(plan, file)))
         if file["path"] in plan.roles or verdict not in KEPT:
             continue
         tags = json.loads(file["tags"])
@@ -102,8 +108,11 @@ def make_plan(journal: Journal, labels: Labels, *, folder: Path, beside: Path) -
         years |= {tags["year"]} if "year" in tags else set()
         artists, album = _owner(labels, row, tags)
         plan.kept.append(Kept(file["path"], file["id"], row, artists, album))
+        plan.stems[file["path"]] += _streams(file, tags)
         plan.seconds += file["seconds"]
         plan.damaged_seconds += file["damaged_seconds"]
+    for kept in plan.kept:
+        add_separated(plan.stems[kept.path], separated.get(kept.id, ()))
     plan.fields = labels.fields(kept.row for kept in plan.kept)
     if len(genres) > 1 and "genre" not in plan.fields:
         kind: Kind = "multilabel" if several else "multiclass"
@@ -118,24 +127,47 @@ def _role(plan: Plan, table: StemTable, file: sqlite3.Row) -> None:
     path = file["path"]
     if file["note"] and file["note"].startswith("the folder cannot be read"):
         plan.roles[path] = "folder"
-    stem = stem_of(path)
-    owners = table.owners(stem) if stem is not None else []
-    if stem is None or not owners:
+    found = table.of(path)
+    if found is None:
+        if file["first"] in plan.roles:  # files come in order of path, so what the first is, is known
+            plan.originals.setdefault(file["audio"], path)
         return
     plan.roles[path] = "stem"
-    if len(owners) > 1:
-        plan.notes[path] = f"{len(owners)} tracks are called {shown(stem.track)}: belongs to none of them"
+    if len(found.owners) != 1:
+        count = f"{len(found.owners)} tracks are" if found.owners else "no track is"
+        plan.notes[path] = f"{count} called {shown(found.stem.track)}: belongs to none{' of them' * bool(found.owners)}"
     elif file["shard"] is not None:
         place = {"shard": file["shard"], "offset": file["offset"], "samples": file["samples"]}
-        plan.stems[owners[0]].append({"name": stem.name, **place})
+        plan.stems[found.owners[0]].append({"name": found.stem.name, **place})
 
 
-def final_verdict(file: sqlite3.Row, role: str) -> str:
+def _streams(file: sqlite3.Row, tags: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The stems that a file holds itself, as streams after the mix; in the store all lie one after another."""
+    lengths = tags.get("streams", [0])
+    begins = [file["offset"] + sum(lengths[: i + 1]) for i in range(len(lengths) - 1)]
+    named = zip(stream_names(len(begins)), begins, lengths[1:], strict=True)
+    return [{"name": name, "shard": file["shard"], "offset": begin, "samples": n} for name, begin, n in named]
+
+
+def add_separated(stems: list[dict[str, Any]], found: Iterable[Mapping[str, Any]]) -> None:
+    """Add stems that were made by a separator to those of a track; a stem's own file goes before."""
+    known = {stem["name"] for stem in stems}
+    names = ("name", "shard", "offset", "samples")
+    stems += [{name: stem[name] for name in names} for stem in found if stem["name"] not in known]
+
+
+def original(plan: Plan, file: sqlite3.Row) -> bytes:
+    """The first track with the audio of a file."""
+    first: bytes = file["first"]
+    return plan.originals.get(file["audio"], first)
+
+
+def final_verdict(plan: Plan, file: sqlite3.Row) -> str:
     """A file's verdict, duplicates included; a stem may be short, silent, or like another."""
     verdict = str(file["verdict"])
-    if role == "stem":
+    if plan.roles.get(file["path"]) == "stem":
         return "ok" if verdict in ("too short", "silent") else verdict
-    return "duplicate" if verdict in KEPT and file["first"] != file["path"] else verdict
+    return "duplicate" if verdict in KEPT and original(plan, file) != file["path"] else verdict
 
 
 def _owner(labels: Labels, row: int, tags: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
@@ -181,7 +213,9 @@ def _tracks(journal: Journal, plan: Plan, splits: Sequence[str]) -> Iterator[dic
         facts = {name: column[kept.row] for name, column in labels.facts.items() if kept.row >= 0 and column[kept.row]}
         row: dict[str, Any] = {name: file[name] for name in ("id", "seconds", "channels", "shard", "offset", "samples")}
         row |= {"path": shown(kept.path), "path_bytes": kept.path, "sample_rate": file["source_rate"]}
-        row |= {"title": facts.get("title") or tags.get("title") or shown(_stem(kept.path))}
+        row |= {"samples": tags.get("streams", [file["samples"]])[0]}
+        name = plan.names.get(kept.path) or shown(_stem(kept.path))
+        row |= {"title": facts.get("title") or tags.get("title") or name}
         row |= {"artist": "; ".join(kept.artists), "album": kept.album, "genre": _genre(labels, kept.row, tags)}
         row |= {"year": _year(facts.get("year"), tags), "split": splits[place], "stems": plan.stems.get(kept.path, [])}
         row |= {f"group.{name}": list(column[kept.row]) for name, column in labels.groups.items() if kept.row >= 0}
@@ -235,12 +269,12 @@ def _entries(journal: Journal, plan: Plan) -> Iterator[dict[str, Any]]:
     for place, file in enumerate(journal.files()):
         path = file["path"]
         role = plan.roles.get(path, "track")
-        verdict = final_verdict(file, role)
-        original = shown(file["first"]) if verdict == "duplicate" else None
+        verdict = final_verdict(plan, file)
+        twin = shown(original(plan, file)) if verdict == "duplicate" else None
         problem = json.loads(file["tags"]).get("problem", "")
-        notes = (file["note"], problem, plan.notes.get(path), f"same audio as {original}" if original else "")
+        notes = (file["note"], problem, plan.notes.get(path), f"same audio as {twin}" if twin else "")
         row: dict[str, Any] = {name: file[name] for name in names}
-        row |= {"path": shown(path), "path_bytes": path, "role": role, "verdict": verdict, "duplicate_of": original}
+        row |= {"path": shown(path), "path_bytes": path, "role": role, "verdict": verdict, "duplicate_of": twin}
         yield row | {"note": "; ".join(note for note in notes if note), "labelled": plan.joined.rows[place] >= 0}
     for row_number in plan.joined.unused:
         note = f"row {row_number + 1} of {plan.labels.source} fits no file"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ CREATE TABLE IF NOT EXISTS files (
     source_rate INTEGER, channels INTEGER, shard INTEGER, offset INTEGER, samples INTEGER, tags TEXT);
 CREATE INDEX IF NOT EXISTS by_audio ON files (audio, path);
 CREATE INDEX IF NOT EXISTS by_state ON files (state, path);
+CREATE TABLE IF NOT EXISTS separated (
+    id TEXT, name TEXT, model TEXT, shard INTEGER, offset INTEGER, samples INTEGER, PRIMARY KEY (id, name));
 CREATE TABLE IF NOT EXISTS folders (scan INTEGER, device INTEGER, inode INTEGER, PRIMARY KEY (scan, device, inode));
 """
 _SAW = """
@@ -184,8 +187,27 @@ class Journal:
 
     def committed(self) -> dict[int, int]:
         """Samples of each shard that the journal knows of."""
-        rows = self._run("SELECT shard, MAX(offset + samples) FROM files WHERE shard IS NOT NULL GROUP BY shard")
+        rows = self._run(
+            "SELECT shard, MAX(end) FROM (SELECT shard, offset + samples AS end FROM files WHERE shard IS NOT NULL"
+            " UNION ALL SELECT shard, offset + samples FROM separated) GROUP BY shard"
+        )
         return {row[0]: row[1] for row in rows}
+
+    def separated(self) -> dict[str, list[dict[str, Any]]]:
+        """Stems that were made by a separator, by id of the track: name, model, shard, offset, samples."""
+        found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for row in self._run("SELECT * FROM separated ORDER BY id, name"):
+            stem = dict(row)
+            found[stem.pop("id")].append(stem)
+        return found
+
+    def separators(self) -> dict[str, int]:
+        """How many stems each model has made."""
+        return dict(map(tuple, self._run("SELECT model, COUNT(*) FROM separated GROUP BY model ORDER BY model")))
+
+    def separate(self, track: str, name: str, model: str, place: tuple[int, int, int]) -> None:
+        """Enter that ``model`` made the stem ``name`` of the track with this id, and where it lies."""
+        self._run("INSERT OR REPLACE INTO separated VALUES (?, ?, ?, ?, ?, ?)", (track, name, model, *place))
 
     def _run(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         try:

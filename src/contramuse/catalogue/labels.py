@@ -267,7 +267,14 @@ class Joined:
     unused: list[int]
 
 
-def join_rows(names: Sequence[str], paths: Sequence[bytes], *, folder: Path, beside: Path) -> Joined:
+def join_rows(
+    names: Sequence[str],
+    paths: Sequence[bytes],
+    *,
+    folder: Path,
+    beside: Path,
+    called: Mapping[bytes, str] | None = None,
+) -> Joined:
     """Join rows to files by path (relative to the folder or to the labels file, or absolute), else by unique name.
 
     Args:
@@ -275,7 +282,9 @@ def join_rows(names: Sequence[str], paths: Sequence[bytes], *, folder: Path, bes
         paths: files, relative to ``folder``.
         folder: that was prepared.
         beside: the folder of the labels file.
+        called: names of files that are not called as their path ends: ``song`` of ``song/mixture.wav``.
     """
+    own = called or {}
     by_path: dict[str, int] = {}
     by_stem: dict[str, int] = {}
     for row, name in enumerate(names):
@@ -286,7 +295,8 @@ def join_rows(names: Sequence[str], paths: Sequence[bytes], *, folder: Path, bes
         by_stem[stem] = row if by_stem.get(stem, row) == row else -2
     rows = [_by_path(by_path, path, folder, beside) for path in paths]
     taken = set(rows)
-    guesses = [by_stem.get(_stem(os.fsdecode(p)), -1) if row < 0 else -1 for p, row in zip(paths, rows, strict=True)]
+    known_as = [own.get(path) or _stem(os.fsdecode(path)) for path in paths]
+    guesses = [by_stem.get(name, -1) if row < 0 else -1 for name, row in zip(known_as, rows, strict=True)]
     fits = Counter(guesses)
     by_name = ambiguous = 0
     for i, guess in enumerate(guesses):

@@ -26,13 +26,14 @@ from contramuse.catalogue.grouping import Splitting, check_split_by, split_track
 from contramuse.catalogue.journal import Journal
 from contramuse.catalogue.labels import Labels, read_labels
 from contramuse.catalogue.scan import scan
-from contramuse.catalogue.stems import PATTERN
+from contramuse.catalogue.stems import DEFAULT, StemPattern
 from contramuse.catalogue.track import FORMAT
 from contramuse.errors import StorageError, UserError
 from contramuse.files import check_output, stable_hash, write_json
 
 SCAN_BATCH = 1000
 LABELS_FILE = "labels.csv"
+SHOWN_STEMS = 5
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ def prepare(
     decoding: Decoding | None = None,
     labels: LabelSource | None = None,
     splitting: Splitting | None = None,
+    stems: StemPattern = DEFAULT,
     console: Console | None = None,
     job: Job = decode_file,
 ) -> Summary:
@@ -108,6 +110,7 @@ def prepare(
         decoding: rate and bounds.
         labels: labels file and how to read it.
         splitting: how splits are made.
+        stems: how the files of stems are named.
         console: where progress is shown; None shows none.
         job: what the workers run for each file.
 
@@ -134,12 +137,14 @@ def prepare(
             raise UserError("holds no audio", name="folder", value=folder, fix="Give the folder that holds the music.")
         writer = ShardWriter(out, committed=journal.committed())
         try:
-            decoded = decode_waiting(journal, writer, os.fsencode(folder), decoding, console=console, job=job)
+            decoded = decode_waiting(
+                journal, writer, os.fsencode(folder), decoding, console=console, job=job, stems=stems
+            )
         finally:
             writer.close()
-        plan = index.make_plan(journal, table, folder=folder.resolve(), beside=beside)
+        plan = index.make_plan(journal, table, folder=folder.resolve(), beside=beside, stems=stems)
         index.write_ledger(out / "ledger.parquet", journal, plan)
-        return _finish(out, journal, plan, decoding, splitting, changes, decoded)
+        return _finish(out, journal, plan, decoding, splitting, stems, changes, decoded)
     finally:
         journal.close()
         if fresh and not (out / "ledger.parquet").exists() and not (out / "shards").exists():
@@ -188,6 +193,7 @@ def _finish(
     plan: index.Plan,
     decoding: Decoding,
     splitting: Splitting,
+    stems: StemPattern,
     changes: dict[str, int],
     decoded: int,
 ) -> Summary:
@@ -217,7 +223,8 @@ def _finish(
         "groups": index.group_names(plan.labels),
         "split_by": splitting.by,
         "split_groups": made.by,
-        "stems": PATTERN,
+        "stems": stems.text,
+        "separated": journal.separators(),
         "labels": plan.labels.source,
         "verdicts": dict(plan.verdicts),
     }
@@ -230,10 +237,10 @@ def _finish(
         tracks=len(plan.kept),
         seconds=plan.seconds,
         damaged_seconds=plan.damaged_seconds,
-        stems=len(plan.stems),
+        stems=sum(map(bool, plan.stems.values())),
         splits={name: made.splits.count(name) for name in ("train", "valid", "test")},
         fields={item["name"]: item for item in fields},
-        lines=_lines(plan, made.said),
+        lines=[*_lines(plan, made.said), *_stem_lines(plan, stems)],
     )
 
 
@@ -253,6 +260,21 @@ def _lines(plan: index.Plan, said: Sequence[str]) -> list[str]:
         if spec.source == "file tags"
     ]
     return [*lines, *said]
+
+
+def _stem_lines(plan: index.Plan, stems: StemPattern) -> list[str]:
+    """Whether the pattern that was given fits the folder."""
+    if stems is DEFAULT:
+        return []
+    count = sum(role == "stem" for role in plan.roles.values())
+    if not count:
+        return [f"warning: no file is a stem by {stems.text}"]
+    alone = [index.shown(path) for path, role in plan.roles.items() if role == "stem" and path in plan.notes]
+    said = f"stems: {count} files by {stems.text}"
+    if alone:
+        some = ", ".join(alone[:SHOWN_STEMS]) + (", ..." if len(alone) > SHOWN_STEMS else "")
+        said = f"warning: {said}; {len(alone)} of them belong to no track (the ledger says why): {some}"
+    return [said]
 
 
 def _before(out: Path, splitting: Splitting) -> dict[str, str]:

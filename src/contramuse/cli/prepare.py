@@ -29,6 +29,10 @@ def prepare(
     group: Annotated[
         list[str] | None, typer.Option(help="A column that says what belongs together, and is no label.")
     ] = None,
+    stems: Annotated[
+        str | None,
+        typer.Option(help='How files of stems are named, e.g. "{track}/{stem}.wav"; else stems/{track}/{stem}.*'),
+    ] = None,
     split_by: Annotated[
         str, typer.Option(help="What splits must not tear: auto, artist, album, folder, track, or a group.")
     ] = "auto",
@@ -52,6 +56,7 @@ def prepare(
     from contramuse.catalogue.grouping import Splitting
     from contramuse.catalogue.prepare import LabelSource
     from contramuse.catalogue.prepare import prepare as run
+    from contramuse.catalogue.stems import DEFAULT, StemPattern
 
     summary = run(
         folder,
@@ -61,6 +66,7 @@ def prepare(
         ),
         labels=LabelSource(labels, separator, tuple(group or ()), _kinds(field or []), join),
         splitting=Splitting(split_by, seed),
+        stems=DEFAULT if stems is None else StemPattern(stems),
         console=Console(stderr=True),
     )
     show(summary)
