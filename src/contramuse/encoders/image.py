@@ -33,8 +33,11 @@ class ConvPool(nn.Module):
 
 
 def as_image(x: Float[Tensor, "b f n"]) -> Float[Tensor, "b 1 f n"]:
-    """Features as images of one channel, channels last."""
-    return x.unsqueeze(1).contiguous(memory_format=torch.channels_last)
+    """Features as images of one channel, channels last.
+
+    With one channel only the strides tell, and ``contiguous`` does not set them.
+    """
+    return x.contiguous().unsqueeze(3).permute(0, 3, 1, 2)
 
 
 def store_channels_last(module: nn.Module) -> None:
