@@ -9,6 +9,7 @@ from torch import nn
 from contramuse.audio.log_mel import LogMel, Waveform
 from contramuse.audio.plain import PseudoCqt, Spectrogram
 from contramuse.audio.published import ChoiMel, ColaMel, MelonMel, short_chunk_mel
+from contramuse.audio.sinc import SincNet
 from contramuse.audio.stored import Stored
 
 FRONTENDS: dict[str, Callable[..., nn.Module]] = {
@@ -18,6 +19,7 @@ FRONTENDS: dict[str, Callable[..., nn.Module]] = {
     "log_mel": LogMel,
     "melon_mel": MelonMel,
     "short_chunk_mel": short_chunk_mel,
+    "sinc_net": SincNet,
     "spectrogram": Spectrogram,
     "stored": Stored,
     "waveform": Waveform,
