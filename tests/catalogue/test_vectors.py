@@ -12,7 +12,8 @@ from listlibrary import write_lists
 
 @pytest.fixture
 def library(tmp_path):
-    return write_lists(tmp_path / "library", groups={"artist": [["x"]] * 5})
+    styles = ["jazz", "rock", "folk", "jazz", None]
+    return write_lists(tmp_path / "library", groups={"artist": [["x"]] * 5}, labels={"style": ("multiclass", styles)})
 
 
 def some(tracks=5, dim=3):
@@ -33,14 +34,15 @@ def test_round_trip(library):
 
 
 def test_vectors_of_classes_are_kept_and_replaced(library):
-    classes = ClassVectors(("jazz", "rock"), np.eye(2, 3, dtype=np.float32))
+    classes = ClassVectors((("style", "rock"), ("style", "jazz"), ("mood", "calm")), np.eye(3, dtype=np.float32))
     write_vectors(library, "genre", some(), provenance={}, classes=classes)
-    kept = read_class_vectors(library.root, "genre")
-    assert kept.classes == classes.classes
-    np.testing.assert_array_equal(kept.vectors, classes.vectors)
+    kept = read_class_vectors(library, "genre", field="style")
+    np.testing.assert_array_equal(kept, [[0, 0, 0], [0, 1, 0], [1, 0, 0]])  # folk has none, jazz, rock
+    with pytest.raises(LibraryError, match="no vectors of the classes of tags"):
+        read_class_vectors(library, "genre", field="tags")
     write_vectors(library, "genre", some(), provenance={})
     with pytest.raises(LibraryError, match="no such class vectors"):
-        read_class_vectors(library.root, "genre")
+        read_class_vectors(library, "genre", field="style")
 
 
 def test_a_library_that_has_changed_keeps_the_vectors_of_its_tracks(library, tmp_path):

@@ -40,6 +40,7 @@ class Library:
         self.seed: int = info["seed"]
         self.fields = {item["name"]: LabelField.from_json(item) for item in info["fields"]}
         self._store: Store | None = None
+        self._vectors: dict[str, NDArray[np.float32]] = {}
         self._activities: dict[str, Activity] = {}
 
     @classmethod
@@ -202,12 +203,15 @@ class Library:
         return known, rows.astype(np.int64), numbers.astype(np.int64)
 
     def vectors(self, name: str) -> NDArray[np.float32]:
-        """The vectors called ``name`` of every track, float32 [n d], a row of NaN where a track has none.
+        """The vectors called ``name`` of every track, float32 [n d], a row of NaN where a track has none; read once.
 
         Raises:
             LibraryError: the library has no such vectors (see ``contramuse vectors``).
         """
-        return read_vectors(self.root, name, self.ids)
+        if name not in self._vectors:
+            self._vectors[name] = read_vectors(self.root, name, self.ids)
+            self._vectors[name].flags.writeable = False
+        return self._vectors[name]
 
     @property
     def store(self) -> Store:

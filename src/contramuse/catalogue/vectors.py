@@ -1,8 +1,8 @@
 """Vectors that a library keeps beside its audio, a row per track: collaborative filtering, genres, anything given.
 
 ``LIBRARY/vectors/<name>.parquet`` holds the columns id and vector (float32), tracks without a vector have no row;
-``<name>.json`` says how they were made. Optionally ``<name>.classes.parquet`` holds a vector per class of a label
-field (columns class and vector), from which an encoder of classes may start.
+``<name>.json`` says how they were made. Optionally ``<name>.classes.parquet`` holds a vector per class of label fields
+(columns field, class and vector), from which an encoder of tags may start.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ FOLDER = "vectors"
 
 @dataclass(frozen=True)
 class ClassVectors:
-    """A vector per class of a label field.
+    """A vector per class.
 
     Args:
-        classes: names, in the order of the field when the vectors were made.
+        classes: (label field, name) of each.
         vectors: float32 [c d].
     """
 
-    classes: tuple[str, ...]
+    classes: tuple[tuple[str, str], ...]
     vectors: NDArray[np.float32]
 
 
@@ -75,7 +75,8 @@ def write_vectors(
     table = pa.table({"id": pa.array(library.ids[known].tolist()), "vector": _column(vectors[known])})
     parts = {"parquet": table}
     if classes is not None:
-        parts["classes.parquet"] = pa.table({"class": list(classes.classes), "vector": _column(classes.vectors)})
+        names = {key: [pair[i] for pair in classes.classes] for i, key in enumerate(("field", "class"))}
+        parts["classes.parquet"] = pa.table({**names, "vector": _column(classes.vectors)})
     for suffix, part in parts.items():
         with replacing(folder / f"{name}.{suffix}") as temporary:
             pq.write_table(part, temporary)
@@ -107,14 +108,27 @@ def read_vectors(root: Path, name: str, ids: Sequence[str] | NDArray[np.str_]) -
     return out
 
 
-def read_class_vectors(root: Path, name: str) -> ClassVectors:
-    """The vectors of the classes that were stored with the vectors called ``name``.
+def read_class_vectors(library: Library, name: str, *, field: str) -> NDArray[np.float32]:
+    """The vectors of a field's classes that were stored with the vectors called ``name``.
+
+    Returns:
+        float32 [c d], in the order of the field's classes; zeros for a class that has none.
 
     Raises:
-        LibraryError: there are none, or they are damaged.
+        LibraryError: there are none, they are damaged, or are of other fields.
     """
-    table = _table(root, name, "classes.parquet")
-    return ClassVectors(tuple(table["class"].to_pylist()), _matrix(table["vector"]))
+    table = _table(library.root, name, "classes.parquet")
+    vectors = _matrix(table["vector"])
+    pairs = zip(table["field"].to_pylist(), table["class"].to_pylist(), strict=True)
+    place = {pair: row for row, pair in enumerate(pairs)}
+    if field not in library.fields or field not in table["field"].to_pylist():
+        fix = f"Run `contramuse vectors genre {library.root} --field {field}`."
+        raise LibraryError(f"has no vectors of the classes of {field}", name="vectors", value=name, fix=fix)
+    out = np.zeros((len(library.fields[field].classes), vectors.shape[1]), np.float32)
+    for row, known in enumerate(library.fields[field].classes):
+        if (field, known) in place:
+            out[row] = vectors[place[field, known]]
+    return out
 
 
 def stored_vectors(root: Path) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from contramuse import __version__
-from contramuse.cli import import_, recipes
+from contramuse.cli import import_, recipes, vectors
 from contramuse.cli.corpus import corpus
 from contramuse.cli.demo import demo
 from contramuse.cli.embed import embed
@@ -60,6 +60,7 @@ app.add_typer(recipes.app, name="recipes")
 app.command()(report)
 app.command()(search)
 app.command()(train)
+app.add_typer(vectors.app, name="vectors")
 
 
 def main() -> None:
