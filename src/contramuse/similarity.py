@@ -35,7 +35,7 @@ class Similarity(nn.Module):
     @abstractmethod
     def vectors(
         self, q: Float[Tensor, "q d"], k: Float[Tensor, "k d"]
-    ) -> tuple[Float[Tensor, "q d"], Float[Tensor, "k d"]]:
+    ) -> tuple[Float[Tensor, "q e"], Float[Tensor, "k e"]]:
         """Vectors whose inner products are the similarity before the temperature."""
 
     def forward(self, q: Float[Tensor, "q d"], k: Float[Tensor, "k d"]) -> Float[Tensor, "q k"]:
@@ -87,14 +87,25 @@ class Bilinear(Similarity):
 
     Args:
         dim_in: d, set by the towers' heads.
+        init: of W: "xavier", uniform (Glorot and Bengio 2010); "normal", N(0, 0.05^2) as in COLA's published code.
         temperature: the divisor.
         scale: "fixed" or "learned".
     """
 
-    def __init__(self, *, dim_in: int, temperature: float = 1.0, scale: Literal["fixed", "learned"] = "fixed") -> None:
+    def __init__(
+        self,
+        *,
+        dim_in: int,
+        init: Literal["xavier", "normal"] = "xavier",
+        temperature: float = 1.0,
+        scale: Literal["fixed", "learned"] = "fixed",
+    ) -> None:
         super().__init__(temperature=temperature, scale=scale)
         self.weight = nn.Parameter(torch.empty(dim_in, dim_in))
-        nn.init.xavier_uniform_(self.weight)
+        if init == "xavier":
+            nn.init.xavier_uniform_(self.weight)
+        else:
+            nn.init.normal_(self.weight, std=0.05)
 
     def vectors(
         self, q: Float[Tensor, "q d"], k: Float[Tensor, "k d"]
@@ -103,4 +114,63 @@ class Bilinear(Similarity):
         return q @ self.weight, k
 
 
-SIMILARITIES: dict[str, type[Similarity]] = {"cosine": Cosine, "dot": Dot, "bilinear": Bilinear}
+class BiasedDot(Similarity):
+    """Inner product of all numbers but the last, plus the key's last number: a linear layer over rows of classes.
+
+    With one row of learned numbers for each class as the keys, S are the logits of a linear classifier, whose weights
+    are the rows and whose biases their last numbers. The query's last number is ignored.
+
+    Args:
+        temperature: the divisor, of the bias too.
+        scale: "fixed" or "learned".
+    """
+
+    def __init__(self, *, temperature: float = 1.0, scale: Literal["fixed", "learned"] = "fixed") -> None:
+        super().__init__(temperature=temperature, scale=scale)
+
+    def vectors(
+        self, q: Float[Tensor, "q d"], k: Float[Tensor, "k d"]
+    ) -> tuple[Float[Tensor, "q e"], Float[Tensor, "k e"]]:
+        """The query with 1 in place of its last number, and the key as it is."""
+        return torch.cat([q[:, :-1], q.new_ones(len(q), 1)], dim=1), k
+
+
+class Euclidean(Similarity):
+    """Minus the squared Euclidean distance (VICReg, LeJEPA).
+
+    Args:
+        over: what becomes of the squares of the d differences: "sum", the squared distance; "mean", it over d.
+        temperature: the divisor.
+        scale: "fixed" or "learned".
+    """
+
+    def __init__(
+        self,
+        *,
+        over: Literal["sum", "mean"] = "sum",
+        temperature: float = 1.0,
+        scale: Literal["fixed", "learned"] = "fixed",
+    ) -> None:
+        super().__init__(temperature=temperature, scale=scale)
+        self.over = over
+
+    def vectors(
+        self, q: Float[Tensor, "q d"], k: Float[Tensor, "k d"]
+    ) -> tuple[Float[Tensor, "q e"], Float[Tensor, "k e"]]:
+        """(2 q, -|q|^2, -1) and (k, 1, |k|^2): distances by one matrix product, never [q k d]."""
+        # Distances do not change with the origin; near it, less of |q|^2 + |k|^2 - 2 q k cancels.
+        origin = k.detach().mean(0)
+        q, k = q - origin, k - origin
+        over = q.shape[1] if self.over == "mean" else 1
+        left = torch.cat([2 * q, -q.square().sum(1, keepdim=True), -q.new_ones(len(q), 1)], dim=1)
+        right = torch.cat([k, k.new_ones(len(k), 1), k.square().sum(1, keepdim=True)], dim=1)
+        return left / over, right
+
+
+SIMILARITIES: dict[str, type[Similarity]] = {
+    "cosine": Cosine,
+    "dot": Dot,
+    "bilinear": Bilinear,
+    "biased_dot": BiasedDot,
+    "euclidean": Euclidean,
+}

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar, Literal
 
+import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+
+from contramuse.errors import RecipeError
 
 
 class Objective(ABC):
     """A loss of S and T over C, for each query, and a term of the embeddings themselves.
 
     An objective with weights or state is an ``nn.Module`` too.
+
+    Attributes:
+        sees: "rows", the loss of a query needs no other query, so that any part of the rows may be worked on alone;
+            "batch", it needs all of them.
     """
+
+    sees: ClassVar[Literal["rows", "batch"]] = "rows"
 
     @abstractmethod
     def per_row(
@@ -45,3 +55,36 @@ class Objective(ABC):
         """Mean over the queries that count; 0 with a gradient of 0 where none does."""
         losses, counts = self.per_row(s, t, c, track)
         return losses.sum() / counts.sum().clamp(min=1)
+
+
+def positives(t: Float[Tensor, "q k"], c: Bool[Tensor, "q k"]) -> tuple[Float[Tensor, "q k"], Bool[Tensor, " q"]]:
+    """P: the targets among the candidates, each row over its sum; and the rows that have any."""
+    wanted = t * c
+    total = wanted.sum(1, keepdim=True)
+    return wanted / total.clamp(min=1e-30), total[:, 0] > 0
+
+
+def check_above_0(name: str, value: float, fix: str) -> None:
+    """A setting is above 0.
+
+    Raises:
+        RecipeError: it is not.
+    """
+    if not 0 < value < float("inf"):
+        raise RecipeError("must be above 0", name=name, value=value, fix=fix)
+
+
+def check_not_below_0(name: str, value: float, fix: str) -> None:
+    """A setting is 0 or more.
+
+    Raises:
+        RecipeError: it is not.
+    """
+    if not 0 <= value < float("inf"):
+        raise RecipeError("must be 0 or more", name=name, value=value, fix=fix)
+
+
+def log_sum_exp(s: Float[Tensor, "q k"], among: Bool[Tensor, "q k"]) -> Float[Tensor, " q"]:
+    """log of the sum of exp(s) over the entries ``among``; 0, without a gradient, in rows that have none."""
+    some = among.any(1)
+    return torch.logsumexp(s.masked_fill(~among & some[:, None], -torch.inf), 1) * some

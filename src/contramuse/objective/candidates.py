@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from contramuse.rows import Rows
-from contramuse.targets import same_id
+from contramuse.targets.base import ids, same_id
 
 
 class Candidates(ABC):
@@ -82,10 +82,19 @@ class OwnView(Candidates):
         return _not_self(q, k) & (same_id(q, k, "view") | (target > 0))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Labelled(Candidates):
+    """Only queries whose labels may be seen have candidates (binary cross-entropy beside unlabelled tracks)."""
+
+    def __call__(self, q: Rows, k: Rows, target: Float[Tensor, "q k"]) -> Bool[Tensor, "q k"]:
+        return _not_self(q, k) & (ids(q, "labelled") == 1)[:, None]
+
+
 CANDIDATES: dict[str, type[Candidates]] = {
     "not_self": NotSelf,
     "other_view": OtherView,
     "own_view": OwnView,
     "within": Within,
     "not_same": NotSame,
+    "labelled": Labelled,
 }

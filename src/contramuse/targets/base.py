@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from contramuse.errors import RecipeError
@@ -42,18 +42,26 @@ class Target(ABC):
         return self
 
 
+def ids(rows: Rows, by: str) -> Int[Tensor, " b"]:
+    """The ids of the name ``by``.
+
+    Raises:
+        RecipeError: the rows of this recipe carry no such id.
+    """
+    if by not in rows.ids:
+        raise RecipeError(
+            "the rows have no such id", name="by", value=by, fix=f"Choose one of: {', '.join(sorted(rows.ids))}."
+        )
+    return rows.ids[by]
+
+
 def same_id(q: Rows, k: Rows, by: str) -> Bool[Tensor, "q k"]:
     """Known and equal ids of the name ``by``.
 
     Raises:
         RecipeError: the rows of this recipe carry no such id.
     """
-    for rows in (q, k):
-        if by not in rows.ids:
-            raise RecipeError(
-                "the rows have no such id", name="by", value=by, fix=f"Choose one of: {', '.join(sorted(rows.ids))}."
-            )
-    left, right = q.ids[by][:, None], k.ids[by][None, :]
+    left, right = ids(q, by)[:, None], ids(k, by)[None, :]
     return (left == right) & (left != UNKNOWN)
 
 
