@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -11,9 +12,29 @@ from torch import Tensor, nn
 
 from contramuse.gather import gather, gather_rows, rank, total, world_size
 from contramuse.objective import Candidates, InfoNCE, NotSelf, Objective
+from contramuse.queue import Queue
 from contramuse.rows import Rows
 from contramuse.similarity import Similarity
 from contramuse.targets import Target
+
+Absent = Literal["keep", "leave_out", "one_key"]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What a contrast compares: this process's queries with the keys of every process.
+
+    Args:
+        s, t, c: similarity, target and candidates (bool), [q k].
+        who: the queries.
+        counts: bool [q], queries that may count at all.
+    """
+
+    s: Tensor
+    t: Tensor
+    c: Tensor
+    who: Rows
+    counts: Tensor
 
 
 class Contrast(nn.Module):
@@ -22,12 +43,18 @@ class Contrast(nn.Module):
     The rows of all views in ``between`` stand in one list; ``candidates`` says which of them may be compared.
 
     Args:
-        between: names of the views.
+        between: names of the views, or of their heads' outputs as "view.output".
         target: who should be alike.
         similarity: how alike the embeddings are.
         candidates: which keys a query is compared with; several are combined with AND.
         objective: the loss of S, T and C.
         weight: factor of this contrast in the strategy's sum.
+        queries: those of ``between`` whose rows ask; empty: all of them.
+        keys: those of ``between`` whose rows are asked; empty: all of them.
+        absent: what becomes of silent rows (a stem that is not there, an unknown vector): "keep", nothing;
+            "leave_out", they neither ask nor are asked; "one_key", as keys they are one, their mean, which is the
+            positive of every query that has a silent positive (MSCOL, Garoufis et al. 2023, section 3).
+        queue: keys of earlier batches that are compared too, as negatives (MoCo, He et al. 2020); 0: none.
     """
 
     def __init__(
@@ -39,27 +66,38 @@ class Contrast(nn.Module):
         candidates: Sequence[Candidates] = (NotSelf(),),
         objective: Objective | None = None,
         weight: float = 1.0,
+        queries: Sequence[str] = (),
+        keys: Sequence[str] = (),
+        absent: Absent = "keep",
+        queue: int = 0,
     ) -> None:
         super().__init__()
         self.between, self.target, self.candidates = tuple(between), target, tuple(candidates)
+        self.queries, self.keys = tuple(queries) or self.between, tuple(keys) or self.between
         self.similarity, self.objective, self.weight = similarity, objective or InfoNCE(), weight
+        self.absent = absent
+        self.queue = Queue(queue) if queue else None
+
+    def compared(self, embeddings: Mapping[str, Tensor], rows: Mapping[str, Rows]) -> Compared:
+        """S, T and C of this process's queries against the keys of every process, in float32."""
+        z, who, keys, key_rows = self._both(embeddings, rows)
+        with torch.autocast(z.device.type, enabled=False):
+            similar = self.similarity(z, keys)
+        alike = self.target(who, key_rows)
+        allowed = self._allowed(who, key_rows, alike)
+        if self.absent == "one_key" and bool(key_rows.silent.any()):
+            similar, alike, allowed = self._with_one_key(z, keys, key_rows.silent, similar, alike, allowed)
+        if self.queue is not None and self.training and self.queue.filled:
+            similar, alike, allowed = self._with_queue(z, who, similar, alike, allowed)
+        counts = ~who.silent if self.absent == "leave_out" else torch.ones_like(who.silent)
+        return Compared(similar, alike, allowed & counts[:, None], who, counts)
 
     def matrices(
         self, embeddings: Mapping[str, Tensor], rows: Mapping[str, Rows]
     ) -> tuple[Float[Tensor, "q k"], Float[Tensor, "q k"], Tensor]:
-        """S, T and C (bool) of this process's queries against the keys of every process, in float32."""
-        z = torch.cat([embeddings[view].float() for view in self.between])
-        who = Rows.cat([rows[view] for view in self.between])
-        number = torch.arange(len(z), device=z.device) + rank() * len(z)
-        who = replace(who, ids={**who.ids, "row": number})
-        with torch.autocast(z.device.type, enabled=False):
-            keys, key_rows = gather(z), gather_rows(who)
-            similar = self.similarity(z, keys)
-        alike = self.target(who, key_rows)
-        allowed = self.candidates[0](who, key_rows, alike)
-        for more in self.candidates[1:]:
-            allowed = allowed & more(who, key_rows, alike)
-        return similar, alike, allowed
+        """S, T and C of ``compared``."""
+        compared = self.compared(embeddings, rows)
+        return compared.s, compared.t, compared.c
 
     def loss(self, embeddings: Mapping[str, Tensor], rows: Mapping[str, Rows]) -> Float[Tensor, ""]:
         """Mean over the counting queries of all processes.
@@ -67,9 +105,66 @@ class Contrast(nn.Module):
         It is scaled so that the mean of the processes' losses, and of their gradients (which is what DDP takes), are
         those of the one large batch.
         """
-        losses, counts = self.objective.per_row(*self.matrices(embeddings, rows))
+        compared = self.compared(embeddings, rows)
+        losses, counts = self.objective.per_row(compared.s, compared.t, compared.c, compared.who.ids["track"])
+        counts = counts & compared.counts
         everywhere = total(counts.sum()).clamp(min=1)
-        return losses.sum() * (world_size() / everywhere)
+        z = torch.cat([embeddings[view].float() for view in self.between])
+        if self.queue is not None and self.training:
+            self._remember(embeddings, rows)
+        return (losses * counts).sum() * (world_size() / everywhere) + self.objective.regularise(gather(z))
+
+    def _both(self, embeddings: Mapping[str, Tensor], rows: Mapping[str, Rows]) -> tuple[Tensor, Rows, Tensor, Rows]:
+        """Queries, who they are; keys of all processes, who they are. Every row has its number ("row")."""
+        numbered, first = {}, 0
+        for name in self.between:
+            own = torch.arange(len(rows[name]), device=embeddings[name].device) + rank() * len(rows[name])
+            numbered[name] = replace(rows[name], ids={**rows[name].ids, "row": own + first})
+            first += world_size() * len(rows[name])
+        z = torch.cat([embeddings[name].float() for name in self.queries])
+        who = Rows.cat([numbered[name] for name in self.queries])
+        if self.keys == self.queries:
+            return z, who, gather(z), gather_rows(who)
+        keys, key_rows = torch.cat([embeddings[name].float() for name in self.keys]), [numbered[n] for n in self.keys]
+        return z, who, gather(keys), gather_rows(Rows.cat(key_rows))
+
+    def _allowed(self, who: Rows, keys: Rows, alike: Tensor) -> Tensor:
+        allowed = self.candidates[0](who, keys, alike)
+        for more in self.candidates[1:]:
+            allowed = allowed & more(who, keys, alike)
+        if self.absent == "leave_out":
+            allowed = allowed & ~keys.silent
+        if "shared" in keys.ids and world_size() > 1:  # every process has these rows: those of the first count
+            first = torch.arange(len(keys), device=allowed.device) < len(keys) // world_size()
+            allowed = allowed & (first | (keys.ids["shared"] == 0))
+        return allowed
+
+    def _with_one_key(
+        self, z: Tensor, keys: Tensor, silent: Tensor, similar: Tensor, alike: Tensor, allowed: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        with torch.autocast(z.device.type, enabled=False):
+            null = self.similarity(z, keys[silent].mean(0, keepdim=True))
+        wanted = alike[:, silent].amax(1, keepdim=True)
+        similar = torch.cat([similar[:, ~silent], null], dim=1)
+        alike = torch.cat([alike[:, ~silent], wanted], dim=1)
+        return similar, alike, torch.cat([allowed[:, ~silent], torch.ones_like(wanted, dtype=torch.bool)], dim=1)
+
+    def _with_queue(
+        self, z: Tensor, who: Rows, similar: Tensor, alike: Tensor, allowed: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        assert self.queue is not None
+        old, track = self.queue.content()
+        with torch.autocast(z.device.type, enabled=False):
+            further = self.similarity(z, old)
+        others = who.ids["track"][:, None] != track[None, :]
+        zeros = torch.zeros_like(further)
+        return torch.cat([similar, further], 1), torch.cat([alike, zeros], 1), torch.cat([allowed, others], 1)
+
+    def _remember(self, embeddings: Mapping[str, Tensor], rows: Mapping[str, Rows]) -> None:
+        assert self.queue is not None
+        keys = torch.cat([embeddings[name].float() for name in self.keys]).detach()
+        track = torch.cat([rows[name].ids["track"] for name in self.keys])
+        self.queue.add(gather(keys).detach(), gather(track[:, None])[:, 0])
 
 
 class Strategy(nn.Module):

@@ -9,7 +9,7 @@ import pytest
 SOURCE = Path(__file__).parents[2] / "src" / "contramuse"
 ORDER = [
     "errors", "files", "rows", "gather", "audio", "augment", "catalogue", "sampling", "views", "encoders", "targets",
-    "similarity", "objective", "strategy", "recipe", "checkpoint", "embeddings", "search", "export", "probes",
+    "similarity", "objective", "queue", "strategy", "recipe", "checkpoint", "embeddings", "search", "export", "probes",
     "train", "web", "cli",
 ]  # fmt: skip
 ROOTS = ("__init__", "__main__")

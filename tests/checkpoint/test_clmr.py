@@ -82,7 +82,7 @@ def test_layouts(layout, plain, projector, tmp_path):
     with torch.no_grad():
         expected = plain(x)
         assert torch.allclose(model.represent(x), expected, atol=1e-5)
-        assert torch.allclose(model.tower(x), projector(expected), atol=1e-5)
+        assert torch.allclose(model.tower.project(x), projector(expected), atol=1e-5)
     assert (model.sample_rate, model.dim) == (RATE, 512)
     assert model.window * RATE == pytest.approx(SAMPLES)
     assert np.allclose(model.embed(x[0, 0].numpy()), expected[0], atol=1e-5)
@@ -118,7 +118,7 @@ def test_heads(head, prefix, plain, projector, tmp_path):
     model = load(tmp_path / "model")
     x = torch.randn(2, 1, SAMPLES)
     with torch.no_grad():
-        assert torch.allclose(torch.sigmoid(model.tower(x)), torch.sigmoid(layers(plain(x))), atol=1e-5)
+        assert torch.allclose(torch.sigmoid(model.tower.project(x)), torch.sigmoid(layers(plain(x))), atol=1e-5)
     assert tuple(model.info["extra"]["classes"]) == made.classes == CLASSES["magnatagatune"]
     assert model.info["extra"]["activation"] == "sigmoid"
 

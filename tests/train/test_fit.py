@@ -5,6 +5,7 @@ import json
 import math
 import os
 import signal
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from contramuse.recipe import Recipe, load_recipe
 from contramuse.train import fit, journal, session
 from contramuse.train.data import Batch, MusicData
 from contramuse.train.keeper import WholeFiles, read_checkpoint
-from contramuse.train.module import Contrastive
+from contramuse.train.module import Contrastive, Seen
 from contramuse.train.runs import next_run, stored_recipe, stored_run
 from minilibrary import write_library
 
@@ -264,9 +265,11 @@ def test_minutes_end_the_run_and_are_not_spent_twice(library: Library, tmp_path:
 
 
 def test_collapse_is_said(library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def alike(self: Contrastive, view: str, batch: Batch, *, purpose: str) -> tuple[torch.Tensor, torch.Tensor]:
-        h, z = see(self, view, batch, purpose=purpose)
-        return h, (torch.ones_like(z) + 1e-4 * z if purpose == "validation" else z)
+    def alike(self: Contrastive, batch: Batch, *, purpose: str) -> Seen:
+        seen = see(self, batch, purpose=purpose)
+        if purpose == "validation":
+            return replace(seen, z={name: torch.ones_like(z) + 1e-4 * z for name, z in seen.z.items()})
+        return seen
 
     see, text = Contrastive.see, StringIO()
     monkeypatch.setattr(Contrastive, "see", alike)

@@ -82,7 +82,7 @@ def import_clmr(
     """Turn a CLMR checkpoint into a model folder.
 
     The model's head is the checkpoint's projector or, with ``head``, the classifier of that file: then
-    ``torch.sigmoid(model.tower(x))`` are the chances of ``model.info["extra"]["classes"]``.
+    ``torch.sigmoid(model.tower.project(x))`` are the chances of ``model.info["extra"]["classes"]``.
 
     Args:
         file: the encoder's checkpoint (``.ckpt`` or ``.pt``).

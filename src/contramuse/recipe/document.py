@@ -2,124 +2,31 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any, NewType
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
-from contramuse.audio.frontend import FRONTENDS
-from contramuse.augment import AUGMENTATIONS, PRESETS, Chain
-from contramuse.encoders import ENCODERS, HEADS, Tower
+from contramuse.augment import Chain
 from contramuse.errors import RecipeError
 from contramuse.files import stable_hash
-from contramuse.objective import CANDIDATES, OBJECTIVES, Candidates, InfoNCE, NotSelf, Objective
+from contramuse.recipe.grammar import GRAMMAR, Augmentation, ContrastSpec, Document
 from contramuse.recipe.overrides import apply_override
-from contramuse.recipe.parts import Grammar, Mistakes, nearest
+from contramuse.recipe.parts import Mistakes, nearest
 from contramuse.recipe.reading import read_yaml
-from contramuse.recipe.settings import OPTIMIZERS, SCHEDULES, Embed, Optimizer, Schedule, Train
-from contramuse.sampling import SAMPLERS, Sampler
-from contramuse.similarity import SIMILARITIES, Similarity
+from contramuse.recipe.settings import Embed, Train
+from contramuse.recipe.towers import build_towers, check_names, check_towers, embedding_dim
+from contramuse.sampling import Sampler
 from contramuse.strategy import Contrast, Strategy
-from contramuse.targets import TARGETS, Target
-from contramuse.views import TAKES, Crop
+from contramuse.views import Take
 
-# Parts that share no base class of their own are told apart by these names.
-Take = NewType("Take", Crop)
-Augmentation = NewType("Augmentation", object)
-Frontend = NewType("Frontend", nn.Module)
-Encoder = NewType("Encoder", nn.Module)
-Head = NewType("Head", nn.Module)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ViewSpec:
-    """What is seen of a track, how it is augmented, and the tower that it goes to.
-
-    Args:
-        take: a kind of take.
-        augment: augmentations and presets, in order.
-        tower: name of the tower.
-    """
-
-    take: Take
-    augment: tuple[Augmentation, ...] = ()
-    tower: str = "audio"
-
-
-@dataclass(frozen=True, kw_only=True)
-class TowerSpec:
-    """From a view to its embedding.
-
-    Args:
-        encoder: a kind of encoder.
-        frontend: a kind of frontend.
-        head: the projection head, dropped after training.
-    """
-
-    encoder: Encoder
-    frontend: Frontend
-    head: Head
-
-
-@dataclass(frozen=True, kw_only=True)
-class ContrastSpec:
-    """One comparison; see ``strategy.Contrast``."""
-
-    between: tuple[str, ...]
-    target: Target
-    similarity: Similarity
-    candidates: tuple[Candidates, ...] = (NotSelf(),)
-    objective: Objective = field(default_factory=InfoNCE)
-    weight: float = 1.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Document:
-    """A whole recipe.
-
-    Args:
-        about: what it is and where it comes from; the first line is shown in lists.
-        sampler: which tracks stand together in a batch.
-        views: name -> what is seen of a track.
-        towers: name -> from a view to its embedding.
-        contrasts: their weighted sum is the loss.
-        train: how it is trained.
-        embed: how the trained encoder sees a whole track.
-        sample_rate: Hz, of the libraries that it takes.
-    """
-
-    views: dict[str, ViewSpec]
-    towers: dict[str, TowerSpec]
-    contrasts: tuple[ContrastSpec, ...]
-    train: Train
-    embed: Embed
-    sampler: Sampler
-    about: str = ""
-    sample_rate: int = 22050
-
-
-GRAMMAR = Grammar(
-    tables={
-        Sampler: SAMPLERS,
-        Take: TAKES,
-        Augmentation: {**AUGMENTATIONS, **PRESETS},
-        Frontend: FRONTENDS,
-        Encoder: ENCODERS,
-        Head: HEADS,
-        Target: TARGETS,
-        Similarity: SIMILARITIES,
-        Candidates: CANDIDATES,
-        Objective: OBJECTIVES,
-        Optimizer: OPTIMIZERS,
-        Schedule: SCHEDULES,
-    },
-    sections=(Document, ViewSpec, TowerSpec, ContrastSpec, Train, Embed),
-)
+if TYPE_CHECKING:
+    from contramuse.catalogue.library import Library
 
 
 class Recipe:
@@ -137,8 +44,9 @@ class Recipe:
         mistakes = Mistakes()
         resolved = GRAMMAR.resolve(Document, written, "", mistakes, {"sample_rate": _rate_of(written)})
         if not mistakes.found:
-            _check_names(resolved, mistakes)
-            _check_towers(resolved, mistakes)
+            check_names(resolved, mistakes)
+        if not mistakes.found:
+            check_towers(resolved, mistakes)
         if mistakes.found:
             _refuse(name, mistakes)
         self.name = name
@@ -164,8 +72,34 @@ class Recipe:
 
     @functools.cached_property
     def fields(self) -> frozenset[str]:
-        """Label fields of the library that the targets read."""
-        return frozenset().union(*[c.target.fields() for c in self._contrast_specs])
+        """Label fields of the library that the targets and views read."""
+        takes = [take.fields() for take in self.build_takes().values()]
+        return frozenset().union(*[c.target.fields() for c in self._contrast_specs], *takes)
+
+    @functools.cached_property
+    def followers(self) -> dict[str, tuple[str, float]]:
+        """Tower that follows another -> (the other, momentum)."""
+        towers = self._resolved["towers"]
+        return {name: (spec["follow"], spec["momentum"]) for name, spec in towers.items() if spec["follow"]}
+
+    @functools.cached_property
+    def inputs(self) -> dict[str, str]:
+        """View -> the view whose input it sees (its own name, but for views that see another's again)."""
+        views = self._resolved["views"]
+        return {n: v["take"]["of"] if v["take"]["kind"] == "again" else n for n, v in views.items()}
+
+    def fitted(self, library: Library) -> Recipe:
+        """The recipe with the widths that only a library knows (of vectors, tags, classes) written into its encoders.
+
+        Raises:
+            LibraryError: the library lacks what a view takes.
+        """
+        wide = copy.deepcopy(self._resolved)
+        for view, take in self.build_takes().items():
+            encoder = wide["towers"][wide["views"][view]["tower"]].get("encoder") or {}
+            if encoder.get("width") == 0:
+                encoder["width"] = take.width(library)
+        return Recipe(self.name, wide)
 
     def view_towers(self) -> dict[str, str]:
         """View -> the tower that it goes to."""
@@ -177,20 +111,18 @@ class Recipe:
         Every argument that a constructor takes from its surroundings is given here: the rate, the frontend's bands,
         the encoder's dim.
         """
-        rate = sample_rate or self.sample_rate
-        towers = self._resolved["towers"]
-        return nn.ModuleDict({name: _build_tower(spec, rate, f"towers.{name}") for name, spec in towers.items()})
+        return build_towers(self._resolved["towers"], sample_rate or self.sample_rate)
 
     def build_strategy(self) -> Strategy:
         """The contrasts with their similarities (which may have weights)."""
-        specs = self._contrasts(self._embedding_dim() if self._needs_width() else 0)
         return Strategy(
             [
                 Contrast(
                     between=s.between, target=s.target, similarity=s.similarity, candidates=s.candidates,
-                    objective=s.objective, weight=s.weight,
+                    objective=s.objective, weight=s.weight, queries=s.queries, keys=s.keys, absent=s.absent,
+                    queue=s.queue,
                 )
-                for s in specs
+                for s in self._contrasts(self._widths())
             ]
         )  # fmt: skip
 
@@ -199,7 +131,7 @@ class Recipe:
         sampler: Sampler = self._build(Sampler, self._resolved["sampler"], "sampler")
         return sampler
 
-    def build_takes(self) -> dict[str, Crop]:
+    def build_takes(self) -> dict[str, Take]:
         """View -> its take."""
         views = self._resolved["views"]
         return {name: self._build(Take, view["take"], f"views.{name}.take") for name, view in views.items()}
@@ -219,19 +151,20 @@ class Recipe:
 
     @functools.cached_property
     def _contrast_specs(self) -> list[ContrastSpec]:
-        return self._contrasts(1)
+        return self._contrasts([1] * len(self._resolved["contrasts"]))
 
-    def _contrasts(self, width: int) -> list[ContrastSpec]:
-        specs = enumerate(self._resolved["contrasts"])
-        return [GRAMMAR.build(ContrastSpec, spec, {"dim_in": width}, f"contrasts[{i}]") for i, spec in specs]
+    def _contrasts(self, widths: Sequence[int]) -> list[ContrastSpec]:
+        specs = zip(self._resolved["contrasts"], widths, strict=True)
+        return [GRAMMAR.build(ContrastSpec, s, {"dim_in": w}, f"contrasts[{i}]") for i, (s, w) in enumerate(specs)]
 
-    def _needs_width(self) -> bool:
-        return any(c["similarity"]["kind"] == "bilinear" for c in self._resolved["contrasts"])
-
-    def _embedding_dim(self) -> int:
-        name, spec = next(iter(self._resolved["towers"].items()))
-        dim: int = _build_tower(spec, self.sample_rate, f"towers.{name}").head.dim  # type: ignore[assignment]
-        return dim
+    def _widths(self) -> list[int]:
+        """Size of the embeddings that each contrast compares; 0 where its similarity need not know."""
+        views, contrasts = self._resolved["views"], self._resolved["contrasts"]
+        if not any(c["similarity"]["kind"] == "bilinear" for c in contrasts):
+            return [0] * len(contrasts)
+        with torch.device("meta"):
+            towers = build_towers(self._resolved["towers"], self.sample_rate)
+        return [embedding_dim(towers, views, c["between"][0]) for c in contrasts]
 
     def _build(self, wanted: Any, value: Any, place: str) -> Any:
         return GRAMMAR.build(wanted, value, {"sample_rate": self.sample_rate}, place)
@@ -297,38 +230,6 @@ def _rate_of(written: Any) -> int:
     """The sample rate that is written, or the default; one that is no number is told with the other mistakes."""
     rate = written.get("sample_rate") if isinstance(written, Mapping) else None
     return rate if type(rate) is int else Document.sample_rate
-
-
-def _build_tower(spec: Mapping[str, Any], sample_rate: int, place: str) -> Tower:
-    context = {"sample_rate": sample_rate}
-    frontend = GRAMMAR.build(Frontend, spec["frontend"], context, f"{place}.frontend")
-    context["bands"] = frontend.bands
-    encoder = GRAMMAR.build(Encoder, spec["encoder"], context, f"{place}.encoder")
-    head = GRAMMAR.build(Head, spec["head"], {"dim_in": encoder.dim}, f"{place}.head")
-    return Tower(frontend=frontend, encoder=encoder, head=head)
-
-
-def _check_towers(resolved: Mapping[str, Any], mistakes: Mistakes) -> None:
-    """Build the towers without weights: only their constructors know which parts go together."""
-    for name, spec in resolved["towers"].items():
-        try:
-            with torch.device("meta"):
-                _build_tower(spec, resolved["sample_rate"], f"towers.{name}")
-        except RecipeError as error:
-            mistakes.add(error.name, error.value, error.problem, error.fix)
-
-
-def _check_names(resolved: Mapping[str, Any], mistakes: Mistakes) -> None:
-    views, towers = resolved["views"], resolved["towers"]
-    for name, view in views.items():
-        if view["tower"] not in towers:
-            mistakes.add(f"views.{name}.tower", view["tower"], "is not a tower", nearest(view["tower"], towers))
-    for i, contrast in enumerate(resolved["contrasts"]):
-        for view in contrast["between"]:
-            if view not in views:
-                mistakes.add(f"contrasts[{i}].between", view, "is not a view", nearest(view, views))
-    if resolved["embed"]["tower"] not in towers:
-        mistakes.add("embed.tower", resolved["embed"]["tower"], "is not a tower", nearest("audio", towers))
 
 
 def _refuse(name: str, mistakes: Mistakes) -> None:

@@ -139,6 +139,8 @@ class Train:
         steps: length of the run in optimiser steps; ``minutes`` on the command line takes its place.
         precision: arithmetic of the encoder; the loss is always in float32.
         accumulate: batches whose gradients are added before a step; each has its own negatives.
+        pieces: parts in which each view of a batch goes through its tower, to save memory; the gradient is that of the
+            whole batch, with all its negatives.
         clip: largest norm of the gradient; 0 does not clip.
         compile: "default" compiles the towers with torch.compile.
         seed: of initial weights, sampling, crops and augmentation.
@@ -153,6 +155,7 @@ class Train:
     steps: int = 1000
     precision: Literal["32", "bf16", "16"] = "32"
     accumulate: int = 1
+    pieces: int = 1
     clip: float = 0.0
     compile: Literal["off", "default"] = "off"
     seed: int = 0
@@ -161,7 +164,7 @@ class Train:
     loggers: tuple[Literal["tensorboard", "csv", "wandb", "mlflow"], ...] = ("tensorboard", "csv")
 
     def __post_init__(self) -> None:
-        for name in ("batch", "steps", "accumulate", "watch_every", "checkpoint_every"):
+        for name in ("batch", "steps", "accumulate", "pieces", "watch_every", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise RecipeError("must be 1 or more", name=name, value=getattr(self, name), fix="Raise it.")
         _not_below_0(self, "clip", "seed")

@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,8 @@ from torch import Tensor
 
 from contramuse.errors import LibraryError, UserError
 from contramuse.rows import Rows
-from contramuse.sampling import Batches, generator_for
-from contramuse.views import Facts
+from contramuse.sampling import Batches, Drawn, generator_for
+from contramuse.views import Chance, Facts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,7 +43,12 @@ class Batch:
         self.number, self.views, self.after = number, views, after
 
     def __len__(self) -> int:
-        return sum(len(who) for _, who in self.views.values())
+        """Rows that go through an encoder of audio."""
+        return sum(len(who) for x, who in self.views.values() if x.ndim == 3) or self.tracks()
+
+    def tracks(self) -> int:
+        """Rows of the first view."""
+        return len(next(iter(self.views.values()))[1])
 
     def to(self, device: torch.device, **_: object) -> Batch:
         """The same batch on ``device``; Lightning calls it."""
@@ -119,7 +125,7 @@ class MusicData(LightningDataModule):
                 value=library.root,
                 fix=f"Set sample_rate={library.sample_rate}, or prepare a library with the recipe's rate.",
             )
-        self._library, self._seed, self._batch = library, recipe.train.seed, recipe.train.batch
+        self.library, self._seed, self._batch = library, recipe.train.seed, recipe.train.batch
         self._sampler, self.takes = recipe.build_sampler(), recipe.build_takes()
         self._facts = Facts(library, fields=sorted(recipe.fields))
         self.rows, self.skipped = self._usable("train")
@@ -135,14 +141,18 @@ class MusicData(LightningDataModule):
         self._loader: Ahead | None = None
 
     def _usable(self, split: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        rows = self._library.rows(split)
-        fits = np.logical_and.reduce([take.usable(self._library, rows) for take in self.takes.values()])
+        rows = self.library.rows(split)
+        fits = np.logical_and.reduce([take.usable(self.library, rows) for take in self.takes.values()])
         return rows[fits], rows[~fits]
 
     def facts(self) -> dict[str, object]:
         """What the run's own description says about the tracks."""
-        skipped = [self._library.track(int(row)).path for row in self.skipped]
-        return {"train_tracks": len(self.rows), "valid_tracks": len(self.valid_rows), "skipped_tracks": skipped}
+        skipped = [self.library.track(int(row)).path for row in self.skipped]
+        sampler = self._sampler.check(self.library, self.rows, batch=self._batch)
+        return {
+            "train_tracks": len(self.rows), "valid_tracks": len(self.valid_rows), "skipped_tracks": skipped,
+            **({"sampler": sampler} if sampler else {}),
+        }  # fmt: skip
 
     def _process(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
@@ -155,7 +165,7 @@ class MusicData(LightningDataModule):
             UserError: the batch cannot be shared equally by the processes.
         """
         return Batches(
-            self._sampler, self._library, self.rows,
+            self._sampler, self.library, self.rows,
             batch=self._batch, seed=self._seed, process=process, processes=processes,
         )  # fmt: skip
 
@@ -168,8 +178,8 @@ class MusicData(LightningDataModule):
         pin = torch.cuda.is_available()
 
         def make() -> Batch:
-            number, rows = stream.number, stream.next_batch()
-            views = self._see(rows, "crop", number, process)
+            number, drawn = stream.number, stream.next_batch()
+            views = self._see(drawn, "crop", number, process)
             if pin:
                 views = {name: (x.pin_memory(), who) for name, (x, who) in views.items()}
             return Batch(number, views, stream.state_dict())
@@ -177,36 +187,53 @@ class MusicData(LightningDataModule):
         self._loader = Ahead(make)
         return self._loader
 
-    def _see(self, rows: NDArray[np.int64], purpose: str, number: int, process: int) -> dict[str, tuple[Tensor, Rows]]:
-        """Every view of the tracks ``rows``; crops are numbered through over all views ("view")."""
-        views, first = {}, 0
+    def _see(self, drawn: Drawn, purpose: str, number: int, process: int) -> dict[str, tuple[Tensor, Rows]]:
+        """Every view of the ``drawn`` tracks; crops are numbered through over all views ("view")."""
+        views: dict[str, tuple[Tensor, Rows]] = {}
+        first = 0
         for name, take in self.takes.items():
-            generator = generator_for(self._seed, purpose, name, number, process)
-            x, who = take.take(self._library, rows, generator)
+            chance = Chance(
+                own=generator_for(self._seed, purpose, name, number, process),
+                shared=generator_for(self._seed, f"{purpose} of all", name, number),
+            )
+            x, who = take.take(self.library, drawn, chance, {view: who for view, (_, who) in views.items()})
             who = self._facts.told(who)
-            views[name] = (x, replace(who, ids={**who.ids, "view": who.ids["view"] + first}))
+            if take.per_track:
+                who = replace(who, ids={**who.ids, "view": who.ids["view"] + first})
+            views[name] = (x, who)
             first += take.per_track
         return views
 
     def fixed_views(self) -> Iterator[Batch]:
         """This process's part of the validation batches; the same tracks and the same crops at every call.
 
-        All are of one size, the training batch or what there is, since the value of a contrast depends on it.
+        They are drawn by the recipe's sampler. All are of one size, the training batch or what there is, since the
+        value of a contrast depends on it.
         """
         process, processes = self._process()
-        order = torch.randperm(len(self.valid_rows), generator=generator_for(self._seed, "looked at")).numpy()
-        rows = self.valid_rows[order[:LOOKED_AT]]
-        size = min(self._batch, len(rows)) // processes * processes
-        for number in range(len(rows) // size if size else 0):
-            whole = rows[number * size : (number + 1) * size]
-            part = whole[process * size // processes : (process + 1) * size // processes]
+        plan = self._validation_plan(processes)
+        for number in range(len(plan)):
+            size = plan.rows.shape[1]
+            part = plan[number][slice(process * size // processes, (process + 1) * size // processes)]
             yield Batch(number, self._see(part, "validation crop", number, process), {})
+
+    def _validation_plan(self, processes: int) -> Drawn:
+        """Batches of validation tracks, [batches b]; none where there are too few of them."""
+        size = min(self._batch, len(self.valid_rows))
+        while size := size // processes * processes:
+            generator = generator_for(self._seed, "looked at")
+            with suppress(UserError):  # a size that the sampler cannot fill, e.g. an odd one with pairs
+                plan = self._sampler.epoch(self.library, self.valid_rows, batch=size, generator=generator)
+                if len(plan):
+                    return plan[: max(LOOKED_AT // size, 1)]
+            size -= 1
+        return Drawn.alone(np.zeros((0, 0), np.int64))
 
     def example(self) -> Batch:
         """A batch to time a step with; it is not part of the run."""
         process, processes = self._process()
-        rows = self.rows[: self._batch][process * self._batch // processes : (process + 1) * self._batch // processes]
-        return Batch(0, self._see(rows, "example", 0, process), {})
+        drawn = self.stream(process=process, processes=processes).next_batch()
+        return Batch(0, self._see(drawn, "example", 0, process), {})
 
     @property
     def waited(self) -> float:

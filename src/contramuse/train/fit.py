@@ -97,6 +97,7 @@ def fit(
     on_cpu = accelerator == "cpu" or (accelerator == "auto" and not torch.cuda.is_available())
     if devices == -1:
         devices = 1 if on_cpu else max(torch.cuda.device_count(), 1)
+    recipe = recipe.fitted(library)
     data = MusicData(recipe, library)
     data.stream(process=0, processes=devices)  # refuses a batch that does not fit, before anything is written
     checkpoint, state = run / "checkpoints" / "last.ckpt", None

@@ -35,6 +35,9 @@ class Learner(Protocol):
     def named_buffers(self) -> Any:
         """Buffers by name."""
 
+    def get_submodule(self, target: str) -> torch.nn.Module:
+        """The part of this name."""
+
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget gradients."""
 
@@ -205,6 +208,7 @@ def measure_step(module: Learner, batch: Sized) -> float:
             torch.cuda.synchronize()
         seconds = time.perf_counter() - began
     module.zero_grad(set_to_none=True)
-    for name, buffer in module.named_buffers():
-        buffer.copy_(kept[name])
+    for name, buffer in kept.items():
+        owner, _, leaf = name.rpartition(".")
+        setattr(module.get_submodule(owner), leaf, buffer)  # not copied into place: a queue takes its width meanwhile
     return seconds

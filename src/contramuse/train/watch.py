@@ -15,7 +15,7 @@ from torch.nn import functional
 from contramuse.gather import gather, total, world_size
 from contramuse.train import monitors
 from contramuse.train.data import MusicData
-from contramuse.train.module import Contrastive, rows_of
+from contramuse.train.module import Contrastive
 from contramuse.views import multi_hot
 
 if TYPE_CHECKING:
@@ -55,18 +55,15 @@ class Watch:
         tracks: list[Tensor] = []
         device = module.device
         for batch in data.fixed_views():
-            batch = batch.to(device)
-            who = rows_of(batch)
-            seen = {view: module.see(view, batch, purpose="validation") for view in who}
-            embeddings = {view: pair[1] for view, pair in seen.items()}
-            losses.append(total(module.strategy.loss(embeddings, who)) / world_size())
+            seen = module.see(batch.to(device), purpose="validation")
+            losses.append(total(module.strategy.loss(seen.z, seen.rows)) / world_size())
             for contrast in module.strategy.each():
-                hit, asked = monitors.top1(*contrast.matrices(embeddings, who))
+                hit, asked = monitors.top1(*contrast.matrices(seen.z, seen.rows))
                 hits, queries = hits + hit, queries + asked
-            for view in (v for v in who if module.tower_of[v] == self._tower):
-                h.append(gather(seen[view][0]))
-                z.append(gather(seen[view][1]))
-                tracks.append(gather(who[view].ids["track"][:, None])[:, 0])
+            for view in (v for v in batch.views if module.tower_of[v] == self._tower):
+                h.append(gather(seen.h[view]))
+                z.append(gather(seen.z.get(view, seen.h[view])))
+                tracks.append(gather(batch.views[view][1].ids["track"].to(device)[:, None])[:, 0])
         if not losses or not h:
             return {}
         counts = total(torch.tensor([hits, queries], device=device)).tolist()

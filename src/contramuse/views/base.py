@@ -88,7 +88,7 @@ class Take(ABC):
 def who_is(drawn: Drawn, *, count: int = 1, silent: Tensor | None = None, start: Tensor | None = None) -> Rows:
     """The rows of ``drawn`` [b], ``count`` of each track: m = count b, see ``Take.take``."""
     view = torch.arange(count).repeat_interleave(len(drawn))
-    ids = {
+    ids: dict[str, Tensor] = {
         "track": torch.from_numpy(np.tile(drawn.rows, count)),
         "group": torch.from_numpy(np.tile(drawn.group, count)),
         "view": view,
@@ -97,4 +97,5 @@ def who_is(drawn: Drawn, *, count: int = 1, silent: Tensor | None = None, start:
     }
     if start is not None:
         ids["start"] = start
-    return Rows.of(silent=silent, **ids)
+    absent = torch.zeros(count * len(drawn), dtype=torch.bool) if silent is None else silent
+    return Rows(ids=ids, silent=absent)

@@ -156,7 +156,10 @@ class Crop(Take):
         step = length + samples_of(self.gap, sample_rate=sample_rate)
         if self.rule == "adjacent":
             behind, ahead = anchors - step, anchors + step
-            return (np.where(behind >= 0, behind, 1), np.where(behind >= 0, behind, 0)), (ahead, np.minimum(ahead, last))
+            return (np.where(behind >= 0, behind, 1), np.where(behind >= 0, behind, 0)), (
+                ahead,
+                np.minimum(ahead, last),
+            )
         low, high = (zero, last) if self.rule == "apart" else (np.maximum(anchors - away, 0), anchors + away)
         return (low, anchors - length), (anchors + length, np.minimum(high, last))
 
@@ -179,12 +182,10 @@ class Crop(Take):
         who = who_is(drawn, count=self.count, silent=silent, start=torch.from_numpy(starts))
         return (x[:, None] if x.ndim == 2 else x), who
 
-    def _beside(
-        self, library: Library, every: NDArray[np.int64], chance: Chance, other: Rows
-    ) -> NDArray[np.int64]:
+    def _beside(self, library: Library, every: NDArray[np.int64], chance: Chance, other: Rows) -> NDArray[np.int64]:
         if "start" not in other.ids or len(other) != len(every):
             raise RecipeError(
-                f"its crops cannot be tied to those of another view with {len(other) * self.count // len(every)} a track",
+                "its crops cannot be tied to those of a view with another number of them",
                 name=f"views.{self.of}.take.count", value=self.count, fix="Give both views the same count.",
             )  # fmt: skip
         return self.tied(

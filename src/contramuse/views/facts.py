@@ -47,8 +47,8 @@ class Facts:
     def told(self, who: Rows) -> Rows:
         """``who`` with the groups, labels and values of its tracks.
 
-        A row that is no track has none; one that was drawn as unlabelled (id "labelled" 0) has no labels or values. What
-        ``who`` says already (rows that stand for classes) stays.
+        A row that is no track has none; one that was drawn as unlabelled (id "labelled" 0) has no labels or values.
+        What ``who`` says already (rows that stand for classes) stays.
         """
         track = who.ids["track"]
         known = track != UNKNOWN

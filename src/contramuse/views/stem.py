@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from contramuse.catalogue.library import Library
     from contramuse.sampling import Drawn
 
+
 @dataclass(frozen=True, kw_only=True)
 class Stem(Take):
     """One stretch of one stem of each track.

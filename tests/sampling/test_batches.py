@@ -21,23 +21,23 @@ def test_an_epoch_has_every_track_at_most_once_and_only_whole_batches(rows: int,
     if batch > rows:
         return
     batches = stream(rows, batch=batch, seed=seed)
-    epoch = np.concatenate([batches.next_batch() for _ in range(rows // batch)])
+    epoch = np.concatenate([batches.next_batch().rows for _ in range(rows // batch)])
     assert len(epoch) == rows // batch * batch == len(set(epoch))
     assert set(epoch) <= set(np.arange(rows) * 3 + 1)
 
 
 def test_epochs_differ_and_seeds_differ() -> None:
     a = stream(12, batch=12)
-    first, second = a.next_batch(), a.next_batch()
+    first, second = a.next_batch().rows, a.next_batch().rows
     assert sorted(first) == sorted(second)
     assert list(first) != list(second)
-    assert list(first) == list(stream(12, batch=12).next_batch())
-    assert list(first) != list(stream(12, batch=12, seed=1).next_batch())
+    assert list(first) == list(stream(12, batch=12).next_batch().rows)
+    assert list(first) != list(stream(12, batch=12, seed=1).next_batch().rows)
 
 
 def test_what_an_epoch_leaves_out_changes() -> None:
     batches = stream(5, batch=4)
-    left_out = {next(iter(set(np.arange(5) * 3 + 1) - set(batches.next_batch().tolist()))) for _ in range(30)}
+    left_out = {next(iter(set(np.arange(5) * 3 + 1) - set(batches.next_batch().rows.tolist()))) for _ in range(30)}
     assert len(left_out) == 5
 
 
@@ -51,14 +51,14 @@ def test_resumes_in_the_middle_of_an_epoch(position: int, rows: int) -> None:
     again.load_state_dict(whole.state_dict())
     assert again.number == position
     for _ in range(10):
-        np.testing.assert_array_equal(whole.next_batch(), again.next_batch())
+        np.testing.assert_array_equal(whole.next_batch().rows, again.next_batch().rows)
 
 
 def test_processes_share_the_batch_of_one() -> None:
     alone = stream(20, batch=6)
     parts = [stream(20, batch=6, process=p, processes=3) for p in range(3)]
     for _ in range(8):
-        np.testing.assert_array_equal(alone.next_batch(), np.concatenate([p.next_batch() for p in parts]))
+        np.testing.assert_array_equal(alone.next_batch().rows, np.concatenate([p.next_batch().rows for p in parts]))
 
 
 def test_fewer_tracks_than_a_batch() -> None:

@@ -1,0 +1,141 @@
+"""How an encoder is fine-tuned: everything that a run needs to be repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+from contramuse.errors import UserError
+from contramuse.recipe import settings as recipes
+
+Aggregate = Literal["probabilities", "logits", "embeddings"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How to fine-tune. The defaults are SemiSupCon's probe: a frozen encoder under a head of one hidden layer.
+
+    Args:
+        fields: label field; several numeric ones are learnt together.
+        encoder: "frozen" (evaluation mode, no gradient) or "full".
+        head: "linear", or "mlp" (one hidden layer of 512, without biases).
+        start: "model", from its weights, or "scratch", from new ones.
+        optimizer: "adam", or "sgd" (Nesterov, momentum 0.9).
+        schedule: "constant", "plateau" (factor 0.2, patience 5; CLMR's supervised baseline) or "cosine".
+        rate: learning rate.
+        weight_decay: of matrices and kernels.
+        layer_decay: factor of the rate from each block of the encoder to the one before it; 1 leaves them alike.
+        dropout: before a linear head, after the hidden layer of an MLP.
+        batch: windows per step.
+        epochs: length of the run; ``steps`` takes its place where it is above 0.
+        steps: length of the run in steps.
+        patience: looks at validation (one per epoch) without a gain before the end; 0 never ends early.
+        best_by: "metric" or "loss", of the validation tracks, that the best checkpoint is chosen by.
+        segments: "random", a random window of each track per epoch; "all", every whole window is an item.
+        augment: "none", or "recipe", the chain of the recipe's own view.
+        seconds: length of a window; 0 is the model's.
+        share: of the labelled training tracks.
+        share_rule: "exact" (every label keeps its share) or "powerset" (CLMR's).
+        untagged: of a multi-label field, tracks without any label: "out" are unlabelled, "in" have none of the labels.
+        empty: a class without a training track: "refuse" to run, or "drop" the class.
+        aggregate: what is averaged over the windows of a tested track.
+        valid_windows: windows of a validation track that are looked at each epoch, evenly spread; 0 is all.
+        precision: arithmetic of the encoder: "32" or "bf16".
+        seed: of the head's weights, the order, windows, augmentation and the share.
+    """
+
+    fields: tuple[str, ...]
+    encoder: Literal["frozen", "full"] = "frozen"
+    head: Literal["linear", "mlp"] = "mlp"
+    start: Literal["model", "scratch"] = "model"
+    optimizer: Literal["adam", "sgd"] = "adam"
+    schedule: Literal["constant", "plateau", "cosine"] = "constant"
+    rate: float = 3e-4
+    weight_decay: float = 1e-6
+    layer_decay: float = 1.0
+    dropout: float = 0.0
+    batch: int = 64
+    epochs: int = 100
+    steps: int = 0
+    patience: int = 15
+    best_by: Literal["metric", "loss"] = "metric"
+    segments: Literal["random", "all"] = "random"
+    augment: Literal["none", "recipe"] = "none"
+    seconds: float = 0.0
+    share: float = 1.0
+    share_rule: Literal["exact", "powerset"] = "exact"
+    untagged: Literal["out", "in"] = "out"
+    empty: Literal["refuse", "drop"] = "refuse"
+    aggregate: Aggregate = "probabilities"
+    valid_windows: int = 3
+    precision: Literal["32", "bf16"] = "32"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, words in WORDS.items():
+            _check(name, getattr(self, name), getattr(self, name) in words, f"Give {', '.join(words)}.")
+        _check("field", "", bool(self.fields) and len(set(self.fields)) == len(self.fields), "Name a label field, once.")
+        for name in ("batch", "epochs"):
+            _check(name, getattr(self, name), getattr(self, name) >= 1, "Give 1 or more.")
+        for name in ("steps", "patience", "valid_windows", "seconds", "weight_decay"):
+            _check(name, getattr(self, name), 0 <= getattr(self, name) < float("inf"), "Give 0 or more.")
+        _check("rate", self.rate, 0 < self.rate < float("inf"), "3e-4 is a usual rate.")
+        _check("layer-decay", self.layer_decay, 0 < self.layer_decay <= 1, "0.75 is a usual one, 1 is none.")
+        _check("dropout", self.dropout, 0 <= self.dropout < 1, "Give 0 to below 1.")
+        _check("share", self.share, 0 < self.share <= 1, "Give a number above 0 and at most 1.")
+        _check(
+            "layer-decay", self.layer_decay, self.layer_decay == 1 or self.encoder == "full",
+            "The encoder is frozen and has no rate: leave it out, or give --encoder full.",
+        )  # fmt: skip
+        _check(
+            "start", self.start, self.start == "model" or self.encoder == "full",
+            "New weights have to be trained: give --encoder full.",
+        )  # fmt: skip
+
+    def train(self, *, per_epoch: int) -> recipes.Train:
+        """As the settings of a training run, with ``per_epoch`` steps in an epoch."""
+        wanted: recipes.Optimizer = (
+            recipes.SGD(lr=self.rate, weight_decay=self.weight_decay)
+            if self.optimizer == "sgd"
+            else recipes.Adam(lr=self.rate, weight_decay=self.weight_decay)
+        )
+        schedules: dict[str, recipes.Schedule] = {
+            "constant": recipes.Constant(), "plateau": recipes.Plateau(), "cosine": recipes.Cosine(),
+        }  # fmt: skip
+        return recipes.Train(
+            optimizer=wanted, schedule=schedules[self.schedule], batch=self.batch, precision=self.precision,
+            steps=self.steps or self.epochs * per_epoch, seed=self.seed, watch_every=per_epoch,
+            checkpoint_every=per_epoch, loggers=("csv",),
+        )  # fmt: skip
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return {**asdict(self), "fields": list(self.fields)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Settings:
+        """The inverse of ``to_json``.
+
+        Raises:
+            UserError: there are settings that this version does not know.
+        """
+        known = {one.name for one in fields(cls)}
+        if unknown := [name for name in value if name not in known]:
+            fix = "The run was made by another version of contramuse."
+            raise UserError("is not a setting", name="run.json", value=", ".join(unknown), fix=fix)
+        return cls(**{**value, "fields": tuple(value["fields"])})
+
+
+WORDS: dict[str, tuple[str, ...]] = {
+    "encoder": ("frozen", "full"), "head": ("linear", "mlp"), "start": ("model", "scratch"),
+    "optimizer": ("adam", "sgd"), "schedule": ("constant", "plateau", "cosine"), "best_by": ("metric", "loss"),
+    "segments": ("random", "all"), "augment": ("none", "recipe"), "share_rule": ("exact", "powerset"),
+    "untagged": ("out", "in"), "empty": ("refuse", "drop"), "precision": ("32", "bf16"),
+    "aggregate": ("probabilities", "logits", "embeddings"),
+}  # fmt: skip
+
+
+def _check(name: str, value: object, right: bool, fix: str) -> None:
+    if not right:
+        raise UserError("is not possible", name=f"--{name.replace('_', '-')}", value=value, fix=fix)
