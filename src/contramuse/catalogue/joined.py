@@ -54,8 +54,8 @@ class JoinedStore(Store):
 
     def read(self, row: int, start: int = 0, stop: int | None = None) -> NDArray[Any]:
         """See ``Store.read``."""
-        store, own = self._parts[self._part[row]], int(self._row[row])
-        return store.read(own, start, stop) if own >= 0 else store.read(0, 0, 0)
+        number, own = int(self._part[row]), int(self._row[row])
+        return self._parts[number].read(own, start, stop) if own >= 0 else self._parts[0].read(0, 0, 0)
 
     def gather(self, rows: ArrayLike, starts: ArrayLike, length: int) -> NDArray[Any]:
         """See ``Store.gather``."""
