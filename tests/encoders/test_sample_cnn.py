@@ -4,7 +4,7 @@ from tests.encoders.plain_sample_cnn import plain_sample_cnn
 from torch import nn
 
 from contramuse.encoders import SampleCNN, fused
-from contramuse.encoders.sample_cnn import STRIDES
+from contramuse.encoders.sample_cnn import STRIDES, XL
 from contramuse.errors import UserError
 
 SAMPLES = {22050: 59049, 16000: 43740, 8000: 20736}
@@ -36,6 +36,20 @@ def test_parameters():
     assert {k: v.shape for k, v in ours.state_dict().items()} == {
         k: v.shape for k, v in plain.state_dict().items() if not k.startswith("fc.")
     }
+
+
+def test_xl_values():
+    """The fused step and the plain layers, at four times the channels."""
+    torch.manual_seed(0)
+    plain = plain_sample_cnn(STRIDES[8000], channels=XL)
+    ours = SampleCNN(bands=1, strides=STRIDES[8000], size="xl")
+    ours.load_state_dict(plain.state_dict())
+    x = noise(2, SAMPLES[8000])
+    with torch.no_grad():
+        mine, theirs = ours(x), plain(x)
+        assert mine.shape == (2, ours.dim) == (2, 2048)
+        assert (mine - theirs).abs().max() < 5e-3 * theirs.abs().max()
+        assert torch.allclose(ours.eval()(x), plain.eval()(x), atol=1e-4)
 
 
 @pytest.mark.parametrize("rate", STRIDES)
