@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from contramuse.encoders import ENCODERS, HEADS
+from contramuse.encoders.sequence import SequenceEncoder
 from contramuse.errors import UserError
 
 
@@ -165,6 +166,28 @@ def test_bfloat16(case):
         with torch.autocast("cpu", torch.bfloat16):
             rough = encoder(features(2, shape)).float()
     assert (exact - rough).norm() < 0.1 * exact.norm()
+
+
+SEQUENCES = [case for case in CASES if issubclass(ENCODERS[case.split(",")[0]], SequenceEncoder)]
+
+
+@pytest.mark.parametrize("case", SEQUENCES)
+def test_sequences(case):
+    """Steps have the size and the axes that the encoder tells, are a row's own, and make its vector."""
+    encoder, shape, _, _ = build(case)
+    encoder.eval()
+    x = features(3, shape)
+    with torch.no_grad():
+        steps = encoder.sequence(x, generator())
+        alone = torch.cat([encoder.sequence(row[None]) for row in x])
+        vector = encoder(x)
+    assert steps.dim() == 2 + len(encoder.axes)
+    assert steps.shape[-1] == encoder.step_dim
+    assert (steps - alone).abs().max() <= 1e-5 * steps.abs().max()
+    levels = steps.shape[1] if "level" in encoder.axes else 1
+    assert encoder.axes in {("segment",), ("level",), ("level", "segment")}
+    assert vector.shape[1] == encoder.dim == levels * encoder.step_dim
+    assert torch.allclose(vector, steps.reshape(3, levels, -1, encoder.step_dim).mean(dim=2).flatten(1), atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", HEADS)
