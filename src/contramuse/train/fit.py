@@ -2,41 +2,29 @@
 
 from __future__ import annotations
 
-import logging
 import time
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
-from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import Trainer
 from rich.console import Console
 
 from contramuse.checkpoint.model import save_model
-from contramuse.errors import StorageError, TrainingError, UserError
 from contramuse.train.bar import Bar
 from contramuse.train.data import MusicData
-from contramuse.train.journal import build_loggers
-from contramuse.train.keeper import Keeper, WholeFiles, read_checkpoint
+from contramuse.train.keeper import Keeper, read_checkpoint
 from contramuse.train.module import Contrastive
 from contramuse.train.pace import Pace, words
-from contramuse.train.runs import abandon, claim, code_version, describe, is_launched, same_library, set_minutes
+from contramuse.train.runs import claim, code_version, describe, is_launched, same_library, set_minutes
 from contramuse.train.session import Session
+from contramuse.train.trainer import build_trainer, told
 from contramuse.train.watch import Watch
 
 if TYPE_CHECKING:
     from contramuse.catalogue.library import Library
     from contramuse.recipe import Recipe
-
-PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
-    "32": "32-true",
-    "bf16": "bf16-mixed",
-    "16": "16-mixed",
-}
 
 
 @dataclass(frozen=True)
@@ -112,14 +100,15 @@ def fit(
     pace = Pace(recipe.train, minutes=minutes, began=began)
     watch, keeper = Watch(library, tower=recipe.embed.tower), Keeper(checkpoint.parent)
     session = Session(pace, watch, keeper, bar, checkpoint_every=recipe.train.checkpoint_every)
-    trainer = _trainer(
-        recipe, run, [pace, session], steps=recipe.train.steps if minutes is None else -1, devices=devices,
+    trainer = build_trainer(
+        recipe.train, run, [pace, session], facts=recipe.resolved(),
+        steps=recipe.train.steps if minutes is None else -1, devices=devices,
         accelerator="cpu" if on_cpu else accelerator, resumed_at=state["global_step"] if state else 0,
     )  # fmt: skip
     if start == "new" and not is_launched():
         describe(run, recipe, library, minutes=minutes, facts=data.facts())
     _introduce(bar, recipe, library, data, resumed_at=state["global_step"] if state else None)
-    with _told(run, checkpoint):
+    with told(run, checkpoint, verb="train"):
         try:
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint if state else None)
         finally:
@@ -134,74 +123,6 @@ def fit(
             if outcome.stopped_by.startswith("SIG"):
                 bar.say(f"interrupted; to go on: contramuse train --resume {run}", style="yellow")
     return outcome
-
-
-@contextmanager
-def _told(run: Path, checkpoint: Path) -> Iterator[None]:
-    """Failures of a run say what is left of it."""
-    left = f"The checkpoint before it is whole: {checkpoint}."
-    try:
-        yield
-    except UserError:  # what no check before the start could see, e.g. an id that the rows do not have
-        if not checkpoint.exists() and not is_launched():
-            abandon(run)
-        raise
-    except TrainingError as error:
-        raise TrainingError(error.problem, name=error.name, value=error.value, fix=f"{error.fix} {left}") from error
-    except OSError as error:  # a logger's: our own files raise StorageError
-        raise StorageError(
-            f"cannot be written ({error.strerror or error})",
-            name="run",
-            value=error.filename or run,
-            fix=f"Free some space, then `contramuse train --resume {run}`. {left}",
-        ) from error
-
-
-def _trainer(
-    recipe: Recipe,
-    run: Path,
-    callbacks: list[Any],
-    *,
-    steps: int,
-    devices: int,
-    accelerator: str,
-    resumed_at: int,
-) -> Trainer:
-    _quiet()
-    settings = recipe.train
-    if accelerator == "cpu" and settings.precision == "16":
-        raise UserError("needs a GPU", name="train.precision", value="16", fix="Use train.precision=bf16 or 32.")
-    loggers = build_loggers(settings.loggers, run, recipe=recipe.resolved(), resumed_at=resumed_at)
-    try:
-        return Trainer(
-            accelerator=accelerator,
-            devices=devices,
-            strategy="ddp" if devices > 1 else "auto",
-            precision=PRECISIONS[settings.precision],
-            max_steps=steps,
-            max_epochs=-1,
-            accumulate_grad_batches=settings.accumulate,
-            gradient_clip_val=settings.clip or None,
-            logger=loggers,
-            callbacks=callbacks,
-            plugins=[WholeFiles()],
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            enable_checkpointing=False,
-            use_distributed_sampler=False,
-            default_root_dir=run,
-        )
-    except (MisconfigurationException, ValueError) as error:  # the trainer checks its devices here
-        problem = f"cannot be used with --devices {devices} ({str(error).splitlines()[0]})"
-        fix = "Leave out --accelerator and --devices, or give --accelerator cpu."
-        raise UserError(problem, name="--accelerator", value=accelerator, fix=fix) from error
-
-
-def _quiet() -> None:
-    """Hide the trainer's tips and its warnings about things that are chosen here on purpose."""
-    for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module=r"lightning\..*")
 
 
 def _introduce(bar: Bar, recipe: Recipe, library: Library, data: MusicData, *, resumed_at: int | None) -> None:

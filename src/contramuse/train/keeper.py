@@ -74,12 +74,19 @@ class Keeper:
 
     Args:
         folder: of the checkpoints.
+
+    Attributes:
+        best: the lowest value so far.
+        best_step: when it was found.
+        waited: looks since then.
+        seconds: that the last checkpoint took.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.best: float | None = None
         self.best_step = 0
+        self.waited = 0
         self.seconds = 0.0
 
     def save(self, trainer: Trainer, valid_loss: float | None) -> None:
@@ -96,6 +103,8 @@ class Keeper:
         better = valid_loss is not None and (self.best is None or valid_loss < self.best)
         if better:
             self.best, self.best_step = valid_loss, trainer.global_step
+        if valid_loss is not None:
+            self.waited = 0 if better else self.waited + 1
         trainer.save_checkpoint(self.folder / "last.ckpt")
         if better:
             _copy(self.folder / "last.ckpt", self.folder / "best.ckpt")
@@ -103,11 +112,11 @@ class Keeper:
 
     def state_dict(self) -> dict[str, float | int | None]:
         """The best so far."""
-        return {"best": self.best, "best_step": self.best_step}
+        return {"best": self.best, "best_step": self.best_step, "waited": self.waited}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from there."""
-        self.best, self.best_step = state["best"], state["best_step"]
+        self.best, self.best_step, self.waited = state["best"], state["best_step"], state.get("waited", 0)
 
 
 def check_weights(trainer: Trainer) -> None:

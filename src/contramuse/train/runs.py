@@ -47,8 +47,8 @@ def is_launched() -> bool:
     return any(int(os.environ.get(name, "0")) > 0 for name in ("LOCAL_RANK", "RANK", "SLURM_PROCID"))
 
 
-def claim(run: Path) -> None:
-    """Make sure that ``run`` is ours to write into.
+def claim(run: Path, *, verb: str = "train") -> None:
+    """Make sure that ``run`` is ours to write into; ``verb`` is the command that would go on with what is there.
 
     Raises:
         UserError: there is something in it.
@@ -56,7 +56,7 @@ def claim(run: Path) -> None:
     if run.exists() and not run.is_dir():
         raise UserError("is a file", name="run", value=run, fix="Choose a folder with -o.")
     if run.exists() and any(run.iterdir()):
-        go_on = f"Go on with `contramuse train --resume {run}`, or choose" if (run / "run.json").exists() else "Choose"
+        go_on = f"Go on with `contramuse {verb} --resume {run}`, or choose" if (run / "run.json").exists() else "Choose"
         raise UserError("is not empty", name="run", value=run, fix=f"{go_on} another folder with -o.")
     os.environ[_SHARED] = str(run)
 
