@@ -47,8 +47,8 @@ CASES = {
     "tag_attention": ({"width": 30, "dim": 16}, Numbers(31, 6), (), ()),
     "tag_attention, padding": ({"width": 30, "dim": 16, "padding": "summed"}, Numbers(31, 6), (), ()),
     "tag_mean": ({"width": 30, "dim": 16}, Numbers(31, 6), (), ()),
-    "tune_plus": ({"bands": 1, "width": 4}, (1, 19700), (19683, 20000, 59049), (19000,)),
-    "tune_plus, shallow": ({"bands": 8, "width": 4, "depth": 7}, (8, 500), (1, 81, 500), ()),
+    "tune_plus": ({"bands": 1, "channels": 4}, (1, 19700), (19683, 20000, 59049), (19000,)),
+    "tune_plus, shallow": ({"bands": 8, "channels": 4, "depth": 7}, (8, 500), (1, 81, 500), ()),
 }  # fmt: skip
 
 

@@ -63,7 +63,7 @@ def test_depth_is_the_mean_of_that_map(layer, channels):
 
 
 def test_any_length_is_filled_up_with_zeros():
-    net = ENCODERS["tune_plus"](bands=1, width=2).eval()
+    net = ENCODERS["tune_plus"](bands=1, channels=2).eval()
     x = noise(2, 20000)
     with torch.no_grad():
         filled = F.pad(x, (0, 81 * 247 - 20000))
@@ -74,7 +74,7 @@ def test_any_length_is_filled_up_with_zeros():
 
 
 def test_several_bands_and_a_depth_that_is_not():
-    net = ENCODERS["tune_plus"](bands=5, width=2, depth=11)
+    net = ENCODERS["tune_plus"](bands=5, channels=2, depth=11)
     assert net(noise(2, 200, bands=5)).shape == (2, 8)
     with pytest.raises(UserError, match="blocks 1 to 18"):
         ENCODERS["tune_plus"](bands=1, depth=19)

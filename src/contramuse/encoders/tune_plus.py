@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from contramuse.errors import UserError
 
 WIDTHS = (1, 2, 4, 8, 16, 8, 4, 2, 1, 2, 4, 8, 16, 32, 32, 32, 32)
-"""Channels of blocks 1 to 17 over ``width``; block 18 has 512."""
+"""Channels of blocks 1 to 17 over ``channels``; block 18 has 512."""
 DEPTH = len(WIDTHS) + 1
 SCALES = 4
 """Scales below the waveform's that the U-Net goes down, each a third of the one before."""
@@ -28,7 +28,7 @@ class TunePlus(nn.Module):
 
     Args:
         bands: channels of the input (given by the frontend): 1 for a waveform.
-        width: channels of the first block.
+        channels: of the first block.
         depth: 18 is all of it; with fewer the network ends after that block, and the vector is the mean over time of
             its map (what a shallower probe reads; SemiSupCon's ``eval_layer`` e is ``depth: 18 - e``).
 
@@ -36,22 +36,22 @@ class TunePlus(nn.Module):
         UserError: a depth that there is not, or an input too short to leave a frame.
     """
 
-    def __init__(self, *, bands: int, width: int = 11, depth: int = DEPTH) -> None:
+    def __init__(self, *, bands: int, channels: int = 11, depth: int = DEPTH) -> None:
         super().__init__()
         if not 1 <= depth <= DEPTH:
             raise UserError(
                 f"there are blocks 1 to {DEPTH}", name="depth", value=depth, fix=f"Leave it out for all {DEPTH}."
             )
         self.depth = depth
-        channels = [*(width * factor for factor in WIDTHS), 512]
-        self.dim = channels[depth - 1]
+        widths = [*(channels * factor for factor in WIDTHS), 512]
+        self.dim = widths[depth - 1]
         ups = range(SCALES + 1, min(depth, 2 * SCALES + 1))
-        self.ups = nn.ModuleList(nn.ConvTranspose1d(channels[i - 1], channels[i], 3, stride=3) for i in ups)
+        self.ups = nn.ModuleList(nn.ConvTranspose1d(widths[i - 1], widths[i], 3, stride=3) for i in ups)
         self.blocks = nn.ModuleList()
         for i in range(depth):
             beside = _beside(i)
-            before = bands if i == 0 else channels[i] if i in ups else channels[i - 1]
-            self.blocks.append(_block(before + (0 if beside is None else channels[beside]), channels[i]))
+            before = bands if i == 0 else widths[i] if i in ups else widths[i - 1]
+            self.blocks.append(_block(before + (0 if beside is None else widths[beside]), widths[i]))
 
     def forward(self, x: Float[Tensor, "b f t"], generator: torch.Generator | None = None) -> Float[Tensor, "b h"]:
         """The mean over time of the last block's map.
