@@ -58,15 +58,19 @@ class Factorisation:
         return self.epochs or (100 if self.method == "bpr" else 15)
 
     def fit(self, lists: Lists, *, tracks: int) -> NDArray[np.float32]:
-        """Factorise.
+        """The vectors of the tracks: the second of ``factors``."""
+        return self.factors(lists, tracks=tracks)[1]
+
+    def factors(self, lists: Lists, *, tracks: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Factorise, on one thread, so that the same seed gives the same numbers.
 
         Args:
             lists: of the tracks that may be known.
             tracks: of the library.
 
         Returns:
-            float32 [n d]: the factors of every track, with bpr followed by its bias (d = dim + 1); a row of NaN for a
-            track that is in no list. On one thread, so that the same seed gives the same numbers.
+            float32 [lists d] and [n d]: the factors of every list and of every track; with bpr the last number (d =
+            dim + 1) is the bias of a track and 1 of a list. NaN for an empty list and for a track that is in none.
 
         Raises:
             MissingDependencyError: implicit is not installed.
@@ -82,10 +86,7 @@ class Factorisation:
         with threadpool_limits(limits=1, user_api="blas"):  # implicit's own loops are much slower beside BLAS threads
             model = self._model(kind)
             model.fit(matrix, show_progress=False)
-        factors = np.asarray(model.item_factors, np.float32)
-        out = np.full((tracks, factors.shape[1]), np.nan, np.float32)
-        out[known] = factors
-        return out
+        return _placed(model.user_factors, used, len(lists)), _placed(model.item_factors, known, tracks)
 
     def _kind(self) -> Any:
         try:
@@ -101,6 +102,12 @@ class Factorisation:
         if self.method == "als":
             return kind(self.dim, random_state=self.seed, **common)
         return kind(self.dim, learning_rate=self.learning_rate, random_state=self.seed, **common)
+
+
+def _placed(factors: Any, rows: NDArray[np.int64], count: int) -> NDArray[np.float32]:
+    out = np.full((count, factors.shape[1]), np.nan, np.float32)
+    out[rows] = factors
+    return out
 
 
 @dataclass(frozen=True)

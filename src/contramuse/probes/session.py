@@ -56,12 +56,14 @@ def probe(
     given = [embeddings, *against]
     rows = systems.common_rows(library, given)
     everything = library_tasks(library, rows, settings.tasks)
-    compared = _systems(given, library, rows, settings, progress)
+    compared = systems.compared_systems(
+        given, library, rows=rows, baselines=settings.baselines, seed=settings.seed, progress=progress
+    )
     protocol = make_protocol(library, rows, settings, taught=taught_labels(embeddings.meta.get("model_path")))
     clusters = _clusters(library, rows, settings.resample)
     reasons = {task.name: unlearnable(task, protocol.group) for task in everything}
     tasks = [task for task in everything if reasons[task.name] is None]
-    with _one_thread():
+    with one_thread():
         measured = [_task(task, compared, protocol, settings, clusters, progress) for task in tasks]
         retrieval = _retrieval(library, rows, compared, settings, clusters, progress)
     results: dict[str, Any] = {
@@ -73,7 +75,7 @@ def probe(
         "protocol": protocol.facts,
         "primary_probe": settings.probes[0],
         "probes": list(settings.probes),
-        "systems": [_described(system) for system in compared],
+        "systems": [described(system) for system in compared],
         "tasks": measured,
         "retrieval": retrieval,
         "skipped": [{"field": name, "reason": reason} for name, reason in reasons.items() if reason is not None],
@@ -82,7 +84,7 @@ def probe(
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Matrices of a few hundred rows: handing them to threads costs ten times more than the arithmetic."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -93,24 +95,8 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _systems(
-    given: Sequence[Embeddings], library: Library, rows: NDArray[np.int64], settings: Settings, progress: Progress
-) -> list[System]:
-    ids = library.ids[rows].tolist()
-    cache = systems.cache_folder(library, given[0])
-    found = systems.model_systems(given, ids)
-    if "random" in settings.baselines:
-        found.append(
-            systems.random_baseline(library, given[0], ids=ids, seed=settings.seed, cache=cache, progress=progress)
-        )
-    if {"mfcc", "mel"} & set(settings.baselines):
-        wanted = {systems.MFCC: "mfcc", systems.MEL: "mel"}
-        audio = systems.audio_baselines(library, rows=rows, cache=cache, progress=progress)
-        found += [system for system in audio if wanted[system.name] in settings.baselines]
-    return found
-
-
-def _described(system: System) -> dict[str, Any]:
+def described(system: System) -> dict[str, Any]:
+    """A system for the record."""
     facts = dict(system.facts)
     return {"name": system.name, "role": system.role, "dim": int(system.vectors.shape[1]), "note": system.note} | {
         key: value for key, value in facts.items() if value is not None and key != "dim"

@@ -76,6 +76,28 @@ def _free(name: str, taken: Sequence[str]) -> str:
     return next(c for c in (name, *(f"{name} ({i})" for i in range(2, 1000))) if c not in reserved)
 
 
+def compared_systems(
+    given: Sequence[Embeddings],
+    library: Library,
+    *,
+    rows: Int[np.ndarray, " n"],
+    baselines: Sequence[str],
+    seed: int,
+    progress: Progress,
+) -> list[System]:
+    """The ``given`` embeddings and the ``baselines`` ("random", "mfcc", "mel") for the tracks at ``rows``."""
+    ids = library.ids[rows].tolist()
+    cache = cache_folder(library, given[0])
+    found = model_systems(given, ids)
+    if "random" in baselines:
+        found.append(random_baseline(library, given[0], ids=ids, seed=seed, cache=cache, progress=progress))
+    if {"mfcc", "mel"} & set(baselines):
+        wanted = {MFCC: "mfcc", MEL: "mel"}
+        audio = audio_baselines(library, rows=rows, cache=cache, progress=progress)
+        found += [system for system in audio if wanted[system.name] in baselines]
+    return found
+
+
 def cache_folder(library: Catalogue, embeddings: Embeddings) -> Path:
     """Where baselines are kept: beside the library, or beside the embeddings when the library cannot be written."""
     root = Path(library.root)
