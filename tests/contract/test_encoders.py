@@ -153,6 +153,15 @@ def test_state_round_trip(case):
 
 
 @pytest.mark.parametrize("case", CASES)
+def test_builds_without_weights(case):
+    """As a recipe is checked: on the device that holds no numbers."""
+    with torch.device("meta"):
+        encoder = ENCODERS[case.split(",")[0]](**CASES[case][0])
+    assert encoder.dim == build(case)[0].dim
+    assert all(p.is_meta for p in encoder.parameters())
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_bfloat16(case):
     encoder, shape, _, _ = build(case)
     with torch.autocast("cpu", torch.bfloat16):
@@ -198,6 +207,7 @@ def test_heads(kind):
     h = torch.randn(5, 9, 24, generator=generator()).requires_grad_()
     made = head(h, generator())
     outputs = list(made.values()) if isinstance(made, dict) else [made]
+    assert not isinstance(made, dict) or tuple(made) == head.outputs
     assert all(out.shape[0] == 5 and out.shape[2] == head.dim for out in outputs)
     sum(out.square().sum() for out in outputs).backward()
     assert all(p.grad is not None for p in head.parameters())
