@@ -1,9 +1,13 @@
+from typing import Any
+
 import pytest
 import torch
+from jaxtyping import TypeCheckError
 
-from contramuse.augment import PRESETS, Chain
+from contramuse.augment import AUGMENTATIONS, CORRUPTIONS, PRESETS, Chain
 from contramuse.augment.space import Delay
 from contramuse.errors import RecipeError
+from contramuse.recipe import recipe_schema
 from signals import RATE, music
 
 
@@ -67,8 +71,45 @@ def test_an_impossible_severity_is_refused(severity: float) -> None:
 
 
 @pytest.mark.parametrize("rate", [4000, 8000, 16000, 44100])
-@pytest.mark.parametrize("name", sorted(PRESETS))
+@pytest.mark.parametrize("name", sorted(PRESETS.keys() - {"corruption", "s3t"}))
 def test_presets_at_other_rates(name: str, rate: int) -> None:
     chain = Chain(PRESETS[name](rate))
     y = chain.apply(music(6, 2 * rate), chain.draw(6, seeded()))
     assert y.isfinite().all()
+
+
+@pytest.mark.parametrize("rate", [8000, 22050])
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_corruptions(name: str, rate: int) -> None:
+    x, chain = music(3, rate), Chain(PRESETS["corruption"](rate, name=name))
+    y = chain.apply(x, chain.draw(3, seeded()))
+    assert y.shape == x.shape
+    assert y.isfinite().all()
+    assert ((y - x).abs().amax((1, 2)) > 0.01).sum() >= 2, "a tempo may be 1"
+
+
+def test_an_unknown_corruption_is_refused() -> None:
+    with pytest.raises((RecipeError, TypeCheckError), match="wow"):
+        PRESETS["corruption"](RATE, name="wow")
+
+
+@pytest.mark.parametrize("fill", ["min", "zero"])
+@pytest.mark.parametrize("frames", [98, 61, 300])
+def test_s3t_on_log_mels(fill: str, frames: int) -> None:
+    x = torch.randn(64, 64, frames, generator=seeded()) - 8
+    chain = Chain(PRESETS["s3t"](fill=fill))
+    y = chain.apply(x, chain.draw(64, seeded(1)))
+    assert y.shape == x.shape
+    assert y.isfinite().all()
+    assert bool((y == 0).any()) == (fill == "zero")
+    assert (y.amin((1, 2)) >= x.amin((1, 2)) - 1e-5).all()
+
+
+def test_every_preset_can_be_written_in_a_recipe() -> None:
+    kinds = {form["properties"]["kind"]["const"] for form in _augmentation_schema()["anyOf"] if "properties" in form}
+    assert kinds >= PRESETS.keys() | AUGMENTATIONS.keys()
+
+
+def _augmentation_schema() -> dict[str, Any]:
+    schema: dict[str, Any] = recipe_schema()["$defs"]["Augmentation"]
+    return schema

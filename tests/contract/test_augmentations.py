@@ -12,7 +12,11 @@ from contramuse.errors import RecipeError
 ROWS, SAMPLES, BANDS, FRAMES = 5, 8000, 32, 60
 NEUTRAL: dict[str, dict[str, Any]] = {
     "band_shift": {"bands": (0, 0)},
+    "bitcrush": {"bits": (24.0, 24.0)},
+    "chorus": {"mix": (0.0, 0.0)},
+    "clipping": {"threshold": (0.0, 0.0)},
     "colored_noise": {"snr": (200.0, 200.0)},
+    "compression": {"ratio": (1.0, 1.0)},
     "crop": {"share": (1.0, 1.0)},
     "delay": {"volume": (0.0, 0.0)},
     "frequency_mask": {"width": (0.0, 0.0)},
@@ -22,10 +26,14 @@ NEUTRAL: dict[str, dict[str, Any]] = {
     "gain": {"decibels": (0.0, 0.0)},
     "mixup": {"alpha": 1e6, "beta": 1e-3},
     "noise": {"snr": (200.0, 200.0)},
+    "packet_loss": {"share": (0.0, 0.0)},
     "pitch_shift": {"semitones": (0.0, 0.0)},
     "reverb": {"wet": 0.0},
+    "speed": {"speed": (1.0, 1.0)},
+    "splice": {"count": (0, 0)},
     "time_mask": {"width": (0.0, 0.0)},
     "time_stretch": {"rate": (1.0, 1.0)},
+    "time_warp": {"cut": (29.5 / 60, 29.5 / 60)},
 }
 NAMES = sorted(AUGMENTATIONS)
 

@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 from contramuse.augment.base import Augmentation, Echo, Factor, Params, Spectral, take
 from contramuse.augment.fourier import chunk_rows, good_size
 from contramuse.augment.mix import Mixup
-from contramuse.augment.pitch import PitchShift
+from contramuse.augment.pitch import Reading
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Chain(Augmentation):
         for augmentation, own, active in self._steps(params, params["active"].cpu()):
             if isinstance(augmentation, Factor | Spectral | Echo):
                 waiting.add(augmentation, own, active)
-            elif isinstance(augmentation, PitchShift):
+            elif isinstance(augmentation, Reading):
                 waiting.add(augmentation.before(), own, active)
                 waiting.change(augmentation.shift, own, active)
             elif isinstance(augmentation, Mixup):

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Generator, Tensor
 
 from contramuse.augment.base import Augmentation, Params, Range, whole
+from contramuse.errors import RecipeError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +20,8 @@ class TimeMask(Augmentation):
     Args:
         p: chance per row.
         count: lowest and highest number of stripes; they may overlap.
-        width: range of a stripe's width as a share of the frames.
+        width: range of a stripe's width.
+        unit: of the width: "share" of the frames, or "whole" frames, both ends of the range as likely as any between.
         fill: what a masked place becomes: the row's "mean", its "min" (silence in a log-mel), or "zero".
     """
 
@@ -27,19 +29,23 @@ class TimeMask(Augmentation):
 
     count: tuple[int, int] = (1, 2)
     width: Range = (0.0, 0.1)
+    unit: Literal["share", "whole"] = "share"
     fill: Literal["mean", "min", "zero"] = "mean"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._range("count", self.count, low=0, high=100)
-        self._range("width", self.width, low=0.0, high=1.0)
+        if self.unit == "whole" and any(end != int(end) for end in self.width):
+            raise RecipeError("must be whole numbers", name="width", value=self.width, fix="Or write unit: share.")
+        self._range("width", self.width, low=0.0, high=1.0 if self.unit == "share" else 1e6)
 
     def _draw(self, n: int, generator: Generator) -> dict[str, Tensor]:
         stripes = self.count[1]
         low, high = self.width
+        count, width = whole(n, self.count, generator), torch.rand(n, stripes, generator=generator)
         return {
-            "count": whole(n, self.count, generator),
-            "width": low + (high - low) * torch.rand(n, stripes, generator=generator),
+            "count": count,
+            "width": low + (high - low) * width if self.unit == "share" else (low + (high + 1 - low) * width).floor(),
             "place": torch.rand(n, stripes, generator=generator),
         }
 
@@ -48,7 +54,7 @@ class TimeMask(Augmentation):
         return torch.where(masked, self._filling(x), x)
 
     def _where(self, size: int, params: Params) -> Bool[Tensor, "b size"]:
-        width = (params["width"] * size).round()
+        width = (params["width"] * size).round() if self.unit == "share" else params["width"].clamp(max=size)
         start = (params["place"] * (size - width + 1)).floor().clamp(max=size - width)
         place = torch.arange(size, device=width.device)[:, None]
         inside = (place >= start[:, None]) & (place < (start + width)[:, None])
@@ -63,7 +69,7 @@ class TimeMask(Augmentation):
 
 @dataclass(frozen=True, kw_only=True)
 class FrequencyMask(TimeMask):
-    """Stripes of bands are masked; ``width`` is a share of the bands."""
+    """Stripes of bands are masked; ``width`` is a share of the bands, or whole bands."""
 
     def _apply(self, x: Float[Tensor, "b f n"], params: Params) -> Float[Tensor, "b f n"]:
         masked = self._where(x.shape[1], params)[:, :, None]

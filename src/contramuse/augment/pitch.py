@@ -1,7 +1,8 @@
-"""Pitch and tempo, each without the other."""
+"""Pitch and tempo: each without the other, and both."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +11,7 @@ from torch import Generator, Tensor
 
 from contramuse.augment.base import Augmentation, Params, Range, Spectral, uniform
 from contramuse.augment.fourier import fall, frequencies
-from contramuse.augment.wsola import Grains, read, spline_gain, starts
+from contramuse.augment.wsola import Beyond, Grains, read, read_at, spline_gain, starts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +37,25 @@ class _BeforeReading(Spectral):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PitchShift(Augmentation):
+class Reading(Augmentation):
+    """An effect that reads the row at params["ratio"] input samples per output sample."""
+
+    sample_rate: int
+
+    def before(self) -> Spectral:
+        """The linear part, which a chain may fuse with the linear effects before."""
+        return _BeforeReading(sample_rate=self.sample_rate)
+
+    @abstractmethod
+    def shift(self, x: Float[Tensor, "b 1 t"], params: Params) -> Float[Tensor, "b 1 t"]:
+        """The rest of the effect, after `before`."""
+
+    def _apply(self, x: Float[Tensor, "b 1 t"], params: Params) -> Float[Tensor, "b 1 t"]:
+        return self.shift(self.before().apply(x, params), params)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PitchShift(Reading):
     """Another pitch at the same tempo, by any ratio of frequencies 2^(semitones / 12).
 
     Args:
@@ -45,7 +64,6 @@ class PitchShift(Augmentation):
         sample_rate: Hz.
     """
 
-    sample_rate: int
     semitones: Range = (-7.0, 7.0)
 
     def __post_init__(self) -> None:
@@ -55,18 +73,39 @@ class PitchShift(Augmentation):
     def _draw(self, n: int, generator: Generator) -> dict[str, Tensor]:
         return {"ratio": 2.0 ** (uniform(n, self.semitones, generator) / 12.0)}
 
-    def before(self) -> Spectral:
-        """The linear part, which a chain may fuse with the linear effects before."""
-        return _BeforeReading(sample_rate=self.sample_rate)
-
     def shift(self, x: Float[Tensor, "b 1 t"], params: Params) -> Float[Tensor, "b 1 t"]:
         """The rest of the effect, after `before`."""
         grains, ratio = Grains.of(self.sample_rate), params["ratio"]
         begin = starts(x[:, 0], ratio=ratio, rate=torch.ones_like(ratio), grains=grains)
         return read(x[:, 0], begin, ratio=ratio, grains=grains)[:, None]
 
-    def _apply(self, x: Float[Tensor, "b 1 t"], params: Params) -> Float[Tensor, "b 1 t"]:
-        return self.shift(self.before().apply(x, params), params)
+
+@dataclass(frozen=True, kw_only=True)
+class Speed(Reading):
+    """Another speed, as of a tape: pitch and tempo change together. The row keeps its length.
+
+    A faster row is over before its end.
+
+    Args:
+        p: chance per row.
+        speed: range; 2 is an octave up and twice as fast.
+        beyond: what follows when the row is over: "silence", or its "mirror" image, backwards in time.
+        sample_rate: Hz.
+    """
+
+    speed: Range = (0.8, 1.2)
+    beyond: Beyond = "silence"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._range("speed", self.speed, low=0.25, high=4.0)
+
+    def _draw(self, n: int, generator: Generator) -> dict[str, Tensor]:
+        return {"ratio": uniform(n, self.speed, generator)}
+
+    def shift(self, x: Float[Tensor, "b 1 t"], params: Params) -> Float[Tensor, "b 1 t"]:
+        """The rest of the effect, after `before`."""
+        return read_at(x[:, 0], ratio=params["ratio"], beyond=self.beyond)[:, None]
 
 
 @dataclass(frozen=True, kw_only=True)

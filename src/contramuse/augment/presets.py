@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 from contramuse.augment.base import Augmentation
 from contramuse.augment.chain import Chain
+from contramuse.augment.corruptions import corruption
 from contramuse.augment.filters import Filter
 from contramuse.augment.level import ColoredNoise, Gain, Noise, Polarity
-from contramuse.augment.pitch import PitchShift
+from contramuse.augment.mask import FrequencyMask, TimeMask
+from contramuse.augment.pitch import PitchShift, Speed
 from contramuse.augment.space import Delay, Reverb
+from contramuse.augment.spectral import BandShift, TimeWarp
 from contramuse.errors import RecipeError
 
 
@@ -34,6 +38,51 @@ def clmr(sample_rate: int) -> tuple[Augmentation, ...]:
         Delay(p=0.3, sample_rate=sample_rate, milliseconds=(200.0, 450.0), step=50.0, volume=(0.5, 0.5)),
         PitchShift(p=0.6, sample_rate=sample_rate, semitones=(-7.0, 7.0)),
         Reverb(p=0.6, sample_rate=sample_rate),
+    )
+
+
+def clmr_v1(sample_rate: int) -> tuple[Augmentation, ...]:
+    """The chain of CLMR's version 1: no noise, and echoes of a fifth of the amplitude; the rest is as in version 2."""
+    return (
+        Polarity(p=0.8),
+        Gain(p=0.3, decibels=(-20.0, -1.0)),
+        Filter(
+            p=0.8,
+            sample_rate=sample_rate,
+            shapes=("high_pass", "low_pass"),
+            high_pass=_below_half(sample_rate, 200.0, 1200.0),
+            low_pass=_below_half(sample_rate, 2200.0, 4000.0),
+        ),
+        Delay(p=0.3, sample_rate=sample_rate, milliseconds=(200.0, 450.0), step=50.0, volume=(0.2, 0.2)),
+        PitchShift(p=0.6, sample_rate=sample_rate, semitones=(-7.0, 7.0)),
+        Reverb(p=0.6, sample_rate=sample_rate, reverberance=(1.0, 100.0), damping=(1.0, 100.0), room=(1.0, 100.0)),
+    )
+
+
+def choi(sample_rate: int) -> tuple[Augmentation, ...]:
+    """The chain that Choi et al. (2022) intend: another pitch by up to 200 cents, another speed by up to a fifth.
+
+    In their code neither happens: the resampling that SoX's two effects ask for is left out. They read 3.6 s for 3 s,
+    so that a faster segment is still full; here its end is mirrored.
+    """
+    return (
+        PitchShift(sample_rate=sample_rate, semitones=(-2.0, 2.0)),
+        Speed(sample_rate=sample_rate, speed=(0.8, 1.2), beyond="mirror"),
+    )
+
+
+def s3t(*, fill: Literal["min", "zero"] = "min") -> tuple[Augmentation, ...]:
+    """The masks, shift and warp of log-mels that MSCOL takes from S3T (its ``--mask``), for 98 frames of 64 bands.
+
+    Args:
+        fill: what masked and shifted places become: the row's "min", which is silence in a log-mel, or "zero" as in
+            MSCOL's code, where silence is -11.5.
+    """
+    return (
+        TimeMask(p=0.5, count=(1, 9), width=(1.0, 9.0), unit="whole", fill=fill),
+        FrequencyMask(p=0.5, count=(1, 4), width=(1.0, 11.0), unit="whole", fill=fill),
+        BandShift(p=0.4, bands=(-9, -1), fill=fill),
+        TimeWarp(p=0.4, cut=(38 / 98, 58 / 98)),
     )
 
 
@@ -90,4 +139,11 @@ def _around(value: float) -> tuple[float, float]:
     return max(0.0, min(1.0, value - 0.2)), max(0.0, min(1.0, value + 0.2))
 
 
-PRESETS: dict[str, Callable[..., tuple[Augmentation, ...]]] = {"clmr": clmr, "semisupcon": semisupcon}
+PRESETS: dict[str, Callable[..., tuple[Augmentation, ...]]] = {
+    "choi": choi,
+    "clmr": clmr,
+    "clmr_v1": clmr_v1,
+    "corruption": corruption,
+    "s3t": s3t,
+    "semisupcon": semisupcon,
+}

@@ -8,6 +8,7 @@ search goes from grain to grain, for all rows together; the reading is then one 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Float, Int64
@@ -114,9 +115,51 @@ def read(
     return y
 
 
+Beyond = Literal["silence", "mirror"]
+
+
+def read_at(x: Float[Tensor, "b t"], *, ratio: Float[Tensor, " b"], beyond: Beyond) -> Float[Tensor, "b t"]:
+    """Read the rows from front to back at ``ratio`` input samples per output sample.
+
+    Args:
+        x: spline coefficients.
+        ratio: at most 4.
+        beyond: what is read past the end: "silence", or the "mirror" image of the row.
+
+    Returns:
+        Signals of the length of ``x``.
+    """
+    rows = chunk_rows(2 * x.shape[1], x.device)
+    parts = [slice(i, i + rows) for i in range(0, x.shape[0], rows)]
+    return torch.cat([_read_at(x[part], ratio[part], beyond) for part in parts])
+
+
 def spline_gain(hz: Float[Tensor, " bins"], sample_rate: int) -> Float[Tensor, " bins"]:
     """Gain that turns a signal into coefficients of the cubic B-spline through its samples."""
     return 3.0 / (2.0 + torch.cos(2 * torch.pi / sample_rate * hz))
+
+
+def _read_at(x: Float[Tensor, "b t"], ratio: Float[Tensor, " b"], beyond: Beyond) -> Float[Tensor, "b t"]:
+    # Places in steps of 2^-24 sample, as whole numbers: float32 loses the fraction of a sample far into a row.
+    samples, step = x.shape[1], (ratio * 2.0**24).to(torch.int64)[:, None]
+    place = torch.arange(samples, device=x.device) * step
+    floor = place >> 24
+    y = torch.zeros_like(x)
+    for tap, weight in zip((-1, 0, 1, 2), _weights((place & (2**24 - 1)) * 2.0**-24), strict=True):
+        index = floor + tap
+        if beyond == "mirror":
+            index.remainder_(max(1, 2 * (samples - 1)))
+            y.addcmul_(x.gather(1, index.minimum(2 * (samples - 1) - index).clamp_(min=0)), weight)
+        else:
+            outside = (index < 0) | (index >= samples)
+            y.addcmul_(x.gather(1, index.clamp_(0, samples - 1)).masked_fill_(outside, 0.0), weight)
+    return y if beyond == "mirror" else y.masked_fill_(place > (samples - 1) << 24, 0.0)
+
+
+def _weights(u: Float[Tensor, "*shape"]) -> tuple[Float[Tensor, "*shape"], ...]:
+    """Weights of the four coefficients around a place that is ``u`` after the second."""
+    v = 1.0 - u
+    return v**3 / 6, (3 * u**3 - 6 * u**2 + 4) / 6, (3 * v**3 - 6 * v**2 + 4) / 6, u**3 / 6
 
 
 def _read(
@@ -130,8 +173,7 @@ def _read(
     reach = int(floor.max()) + 4
     padded = torch.nn.functional.pad(x, (1, reach))
     index = (begin[:, :, None] + floor.to(torch.int64)[:, None]).flatten(1)
-    v = 1.0 - u
-    weights = (v**3 / 6, (3 * u**3 - 6 * u**2 + 4) / 6, (3 * v**3 - 6 * v**2 + 4) / 6, u**3 / 6)
+    weights = _weights(u)
     length = samples + reach - 3
     shape = (x.shape[0], begin.shape[1], hop + overlap)
     y = padded[:, :length].gather(1, index).view(shape).mul_(weights[0])
