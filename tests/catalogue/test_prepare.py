@@ -300,7 +300,7 @@ def test_a_folder_whose_name_is_no_text_is_read(tmp_path: Path) -> None:
 def test_only_broken_files_leave_a_ledger_that_says_why(tmp_path: Path) -> None:
     for i in range(3):
         (tmp_path / f"music{i}.mp3").write_bytes(b"no" * 50 * i)
-    with pytest.raises(ContramuseError, match="none of the 3 audio files can be used"):
+    with pytest.raises(ContramuseError, match="none of the 3 files can be used"):
         run(tmp_path, tmp_path / "lib")
     assert counts(tmp_path / "lib") == {"failed": 3}
 

@@ -22,9 +22,9 @@ SHARD_BYTES = 1 << 30
 SAMPLE = np.dtype("<i2")
 
 
-def shard_path(root: Path, shard: int) -> Path:
+def shard_path(root: Path, shard: int, suffix: str = "i16") -> Path:
     """The file of shard number ``shard`` under the library at ``root``."""
-    return root / "shards" / f"{shard:05d}.i16"
+    return root / "shards" / f"{shard:05d}.{suffix}"
 
 
 class Store:
@@ -37,6 +37,8 @@ class Store:
         offset: int64 [n], where the row starts in its shard, in samples.
         samples: int64 [n], its length; 0 is a row without audio.
     """
+
+    suffix = "i16"
 
     def __init__(
         self, root: Path | str, *, sample_rate: int, shard: ArrayLike, offset: ArrayLike, samples: ArrayLike
@@ -100,14 +102,15 @@ class Store:
     def _map(self, shard: int, needed: int) -> NDArray[np.int16]:
         found = self._maps.get(shard)
         if found is None:
-            path = shard_path(self.root, shard)
+            path = shard_path(self.root, shard, self.suffix)
             try:
                 found = np.memmap(path, SAMPLE, "r").view(np.ndarray)
             except (OSError, ValueError) as error:
                 raise _damaged(path, f"cannot be read ({error})") from error
             self._maps[shard] = found
         if len(found) < needed:
-            raise _damaged(shard_path(self.root, shard), f"has {len(found)} samples where the index needs {needed}")
+            path = shard_path(self.root, shard, self.suffix)
+            raise _damaged(path, f"has {len(found)} samples where the index needs {needed}")
         return found
 
 
@@ -123,6 +126,7 @@ class ShardWriter:
         root: folder of the library.
         committed: shard -> samples that are known to be whole.
         shard_bytes: a new shard is begun rather than pass this size; a longer clip has a shard to itself.
+        suffix: of the files: "i16", or "f16" for features, whose numbers are as long as samples and counted as such.
 
     Raises:
         LibraryError: a shard holds less than was committed.
@@ -130,9 +134,14 @@ class ShardWriter:
     """
 
     def __init__(
-        self, root: Path, *, committed: Mapping[int, int] | None = None, shard_bytes: int = SHARD_BYTES
+        self,
+        root: Path,
+        *,
+        committed: Mapping[int, int] | None = None,
+        shard_bytes: int = SHARD_BYTES,
+        suffix: str = Store.suffix,
     ) -> None:
-        self.root, self.shard_bytes = root, shard_bytes
+        self.root, self.shard_bytes, self.suffix = root, shard_bytes, suffix
         self._file: IO[bytes] | None = None
         known = dict(committed or {})
         with _told(root / "shards"):
@@ -142,11 +151,11 @@ class ShardWriter:
         self._samples = known.get(self.shard, 0)
 
     def _recover(self, known: Mapping[int, int]) -> None:
-        for path in sorted((self.root / "shards").glob("*.i16")):
+        for path in sorted((self.root / "shards").glob(f"*.{self.suffix}")):
             if path.stem.isdecimal() and int(path.stem) not in known:
                 path.unlink()
         for shard, samples in known.items():
-            path = shard_path(self.root, shard)
+            path = shard_path(self.root, shard, self.suffix)
             size = path.stat().st_size if path.exists() else 0
             if size < 2 * samples:
                 raise _damaged(path, f"has {size} bytes where {2 * samples} were written")
@@ -164,7 +173,7 @@ class ShardWriter:
             self.flush()
             self.close()
             self.shard, self._samples = self.shard + 1, 0
-        path = shard_path(self.root, self.shard)
+        path = shard_path(self.root, self.shard, self.suffix)
         with _told(path):
             if self._file is None:
                 self._file = open(path, "ab", buffering=0)  # noqa: SIM115 - open until the shard is full
@@ -177,7 +186,7 @@ class ShardWriter:
     def flush(self) -> None:
         """Return when everything appended is on the disk."""
         if self._file is not None:
-            with _told(shard_path(self.root, self.shard)):
+            with _told(shard_path(self.root, self.shard, self.suffix)):
                 os.fsync(self._file.fileno())
 
     def close(self) -> None:

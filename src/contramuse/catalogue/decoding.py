@@ -41,6 +41,8 @@ class Decoding:
         timeout: seconds that a small file may take; larger ones have a second more for every 2 MiB.
         workers: number of processes; None: one per core.
         memory_bytes: address space of a worker.
+        frame_rate: of stored features, in Hz; 0 for audio.
+        bands: of stored features; 0 for audio.
     """
 
     sample_rate: int
@@ -49,6 +51,8 @@ class Decoding:
     timeout: float = 60.0
     workers: int | None = None
     memory_bytes: int = ingest.MEMORY_BYTES
+    frame_rate: float = 0.0
+    bands: int = 0
 
 
 @dataclass(frozen=True)
@@ -150,7 +154,7 @@ def decode_waiting(
         outcomes = ingest.run(
             _tasks(journal, folder, settings, stems),
             job,
-            warm_up=load_libraries,
+            warm_up=ingest.no_warm_up if settings.frame_rate else load_libraries,
             workers=settings.workers,
             memory_bytes=settings.memory_bytes,
         )

@@ -108,6 +108,19 @@ class Journal:
                     fix=f"Choose another output folder than {root}, or give the same value.",
                 )
 
+    def settle(self, settings: Mapping[str, Any]) -> None:
+        """Enter settings that are only known later; see the class.
+
+        Raises:
+            UserError: the library was prepared with other ones.
+        """
+        self._check(self.path.parent.parent, settings)
+
+    def settled(self, name: str) -> Any:
+        """A setting, None if it is not known yet."""
+        known = self._setting(name)
+        return None if known is None else json.loads(known)
+
     def _setting(self, name: str) -> str | None:
         row = self._run("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])

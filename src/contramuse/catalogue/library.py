@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from contramuse.audio.activity import Activity
+from contramuse.audio.features import FeatureStore
 from contramuse.audio.store import Store
 from contramuse.catalogue.track import FORMAT, SPLITS, LabelField, Track
 from contramuse.catalogue.vectors import read_vectors
@@ -215,10 +216,16 @@ class Library:
 
     @property
     def store(self) -> Store:
-        """The decoded audio; its rows are the tracks."""
+        """The decoded audio, or the stored features of a library of ``kind`` "features"; its rows are the tracks."""
         if self._store is None:
-            placed = {name: self._table[name].to_numpy() for name in ("shard", "offset", "samples")}
-            self._store = Store(self.root, sample_rate=self.sample_rate, **placed)
+            shard, offset, samples = (self._table[name].to_numpy() for name in ("shard", "offset", "samples"))
+            rate = self.sample_rate
+            if self.info.get("kind") == "features":
+                self._store = FeatureStore(
+                    self.root, sample_rate=rate, bands=self.info["bands"], shard=shard, offset=offset, frames=samples
+                )
+            else:
+                self._store = Store(self.root, sample_rate=rate, shard=shard, offset=offset, samples=samples)
         return self._store
 
     def stems(self, name: str) -> Store:

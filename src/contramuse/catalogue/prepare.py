@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,12 @@ import pyarrow.parquet as pq
 from rich.console import Console
 
 from contramuse import __version__
+from contramuse.audio.features import FeatureStore
 from contramuse.audio.ingest import Job
-from contramuse.audio.store import ShardWriter
+from contramuse.audio.store import ShardWriter, Store
 from contramuse.catalogue import index
 from contramuse.catalogue.decoding import Decoding, decode_file, decode_waiting
+from contramuse.catalogue.features import bands_of, named_like_features, read_features
 from contramuse.catalogue.grouping import Splitting, check_split_by, split_tracks
 from contramuse.catalogue.journal import Journal
 from contramuse.catalogue.labels import Labels, read_labels
@@ -100,19 +102,19 @@ def prepare(
     splitting: Splitting | None = None,
     stems: StemPattern = DEFAULT,
     console: Console | None = None,
-    job: Job = decode_file,
+    job: Job | None = None,
 ) -> Summary:
-    """Scan, decode and index a folder of music.
+    """Scan, decode and index a folder of music, or of stored features.
 
     Args:
         folder: of music.
         out: folder of the library; made if need be. A library that is there is brought up to date.
-        decoding: rate and bounds.
+        decoding: rate and bounds; with a frame rate the files are arrays of features (see ``catalogue.features``).
         labels: labels file and how to read it.
         splitting: how splits are made.
         stems: how the files of stems are named.
         console: where progress is shown; None shows none.
-        job: what the workers run for each file.
+        job: what the workers run for each file; ``decode_file`` or ``read_features`` by default.
 
     Raises:
         UserError: the folder is none, holds no audio, or the labels cannot be used.
@@ -127,15 +129,21 @@ def prepare(
     table, beside = _labels(folder, labels or LabelSource())
     splitting = splitting or Splitting()
     check_split_by(splitting.by, table)
-    settings = {"folder": str(folder.resolve()), "rate": decoding.sample_rate}
+    stored = decoding.frame_rate > 0
+    settings = {"folder": str(folder.resolve()), "rate": decoding.frame_rate or decoding.sample_rate}
     settings |= {"min-seconds": decoding.min_seconds, "max-seconds": decoding.max_seconds}
     fresh = not out.exists()
     journal = Journal(out, settings)
     try:
-        changes = _scan(journal, folder, out, console)
+        changes = _scan(journal, folder, out, console, named_like_features if stored else None)
         if not sum(changes[name] for name in ("added", "changed", "unchanged")):
-            raise UserError("holds no audio", name="folder", value=folder, fix="Give the folder that holds the music.")
-        writer = ShardWriter(out, committed=journal.committed())
+            problem, what = ("holds no .npy files", "arrays") if stored else ("holds no audio", "music")
+            raise UserError(problem, name="folder", value=folder, fix=f"Give the folder that holds the {what}.")
+        if stored:
+            decoding = replace(decoding, bands=_bands(journal, decoding, folder))
+        job = job or (read_features if stored else decode_file)
+        suffix = FeatureStore.suffix if stored else Store.suffix
+        writer = ShardWriter(out, committed=journal.committed(), suffix=suffix)
         try:
             decoded = decode_waiting(
                 journal, writer, os.fsencode(folder), decoding, console=console, job=job, stems=stems
@@ -175,9 +183,19 @@ def _labels(folder: Path, source: LabelSource) -> tuple[Labels, Path]:
     return table, file.resolve().parent
 
 
-def _scan(journal: Journal, folder: Path, out: Path, console: Console) -> dict[str, int]:
+def _bands(journal: Journal, decoding: Decoding, folder: Path) -> int:
+    """Bands of the library: as stored, as given, or as the first array has them."""
+    waiting = (path for path, _ in journal.waiting())
+    bands = decoding.bands or journal.settled("bands") or bands_of(waiting, folder=os.fsencode(folder))
+    journal.settle({"bands": bands})
+    return int(bands)
+
+
+def _scan(
+    journal: Journal, folder: Path, out: Path, console: Console, wanted: Callable[[bytes], bool] | None
+) -> dict[str, int]:
     journal.begin_scan()
-    files = scan(os.fsencode(folder), first_visit=journal.first_visit, leave_out=os.fsencode(out))
+    files = scan(os.fsencode(folder), first_visit=journal.first_visit, leave_out=os.fsencode(out), wanted=wanted)
     count = 0
     with console.status("looking for audio") as status:
         while batch := list(islice(files, SCAN_BATCH)):
@@ -201,7 +219,7 @@ def _finish(
     if not plan.kept:
         first = next((file["note"] for file in journal.files() if file["verdict"] == "failed"), "too short or silent")
         raise StorageError(
-            f"none of the {sum(plan.verdicts.values())} audio files can be used ({first})",
+            f"none of the {sum(plan.verdicts.values())} files can be used ({first})",
             name="library",
             value=out,
             fix=f"`contramuse ledger {out}` says what is wrong with each.",
@@ -209,11 +227,12 @@ def _finish(
     made = split_tracks(plan, splitting, before=_before(out, splitting))
     fields = [spec.to_json() for spec in plan.fields.values()]
     identity = {"ids": [kept.id for kept in plan.kept], "splits": made.splits, "fields": fields}
-    fingerprint = stable_hash(identity | {"rate": decoding.sample_rate})
+    fingerprint = stable_hash(identity | {"rate": decoding.frame_rate or decoding.sample_rate})
     index.write_index(out / "index.parquet", journal, plan, made.splits, fingerprint)
     info = {
         "format": FORMAT,
         "version": __version__,
+        "kind": "features" if decoding.frame_rate else "audio",
         "sample_rate": decoding.sample_rate,
         "fingerprint": fingerprint,
         "seed": splitting.seed,
@@ -228,6 +247,8 @@ def _finish(
         "labels": plan.labels.source,
         "verdicts": dict(plan.verdicts),
     }
+    if decoding.frame_rate:
+        info |= {"frame_rate": decoding.frame_rate, "bands": decoding.bands}
     write_json(out / "library.json", info)
     return Summary(
         library=out,

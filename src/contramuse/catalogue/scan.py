@@ -15,13 +15,20 @@ from contramuse.audio.sniff import HEAD_BYTES, audio_format, named_like_audio, o
 from contramuse.catalogue.journal import Seen
 
 
-def scan(folder: bytes, *, first_visit: Callable[[int, int], bool], leave_out: bytes) -> Iterator[Seen]:
+def scan(
+    folder: bytes,
+    *,
+    first_visit: Callable[[int, int], bool],
+    leave_out: bytes,
+    wanted: Callable[[bytes], bool] | None = None,
+) -> Iterator[Seen]:
     """Files under ``folder`` that look like audio, and folders and files that look so and cannot be read.
 
     Args:
         folder: where to begin.
         first_visit: given device and inode of a folder, whether it is met for the first time.
         leave_out: a folder that is not entered (the library itself).
+        wanted: files of another kind than audio are wanted: by their name.
     """
     waiting = [b""]
     skipped = _identity(leave_out)
@@ -37,7 +44,7 @@ def scan(folder: bytes, *, first_visit: Callable[[int, int], bool], leave_out: b
                     path = os.path.join(relative, entry.name)
                     if _is_folder(entry):
                         waiting.append(path)
-                    elif (found := _look(entry, path)) is not None:
+                    elif (found := _look(entry, path, wanted)) is not None:
                         yield found
         except OSError as error:
             yield Seen(relative or b".", problem=f"the folder cannot be read ({error.strerror})")
@@ -58,9 +65,9 @@ def _is_folder(entry: os.DirEntry[bytes]) -> bool:
         return False
 
 
-def _look(entry: os.DirEntry[bytes], path: bytes) -> Seen | None:
-    """The file if it looks like audio, None if it does not."""
-    named = named_like_audio(entry.name)
+def _look(entry: os.DirEntry[bytes], path: bytes, wanted: Callable[[bytes], bool] | None) -> Seen | None:
+    """The file if it looks like audio (or is wanted by its name), None if it does not."""
+    named = (wanted or named_like_audio)(entry.name)
     try:
         status = entry.stat()
     except OSError as error:
@@ -68,6 +75,8 @@ def _look(entry: os.DirEntry[bytes], path: bytes) -> Seen | None:
     if not stat.S_ISREG(status.st_mode):
         return None
     seen = Seen(path, status.st_size, status.st_mtime_ns, status.st_ino)
+    if wanted is not None:
+        return seen if named else None
     if named and not entry.name.startswith(b"._"):
         return seen
     try:

@@ -38,6 +38,13 @@ def prepare(
     ] = "auto",
     seed: Annotated[int, typer.Option(help="Of the splits.")] = 0,
     rate: Annotated[int, typer.Option(min=2000, max=192000, help="Sample rate of the stored audio, in Hz.")] = 22050,
+    features: Annotated[
+        bool, typer.Option("--features", help="The files are .npy arrays [bands, frames] of features, not audio.")
+    ] = False,
+    frame_rate: Annotated[
+        float, typer.Option(min=1.0, max=1000.0, help="Of features, in frames per second; 62.5 is Melon's.")
+    ] = 62.5,
+    bands: Annotated[int, typer.Option(min=0, help="Of features; 0: what the first array has.")] = 0,
     min_seconds: Annotated[float, typer.Option(min=0.0, help='Shorter files are "too short".')] = 1.0,
     max_seconds: Annotated[float, typer.Option(min=1.0, help="What lies beyond is left out, and said.")] = 14400.0,
     timeout: Annotated[float, typer.Option(min=1.0, help="Seconds per file; and one more for each 2 MiB.")] = 60.0,
@@ -62,7 +69,13 @@ def prepare(
         folder,
         out,
         decoding=Decoding(
-            sample_rate=rate, min_seconds=min_seconds, max_seconds=max_seconds, timeout=timeout, workers=workers
+            sample_rate=round(frame_rate) if features else rate,
+            min_seconds=min_seconds,
+            max_seconds=max_seconds,
+            timeout=timeout,
+            workers=workers,
+            frame_rate=frame_rate if features else 0.0,
+            bands=bands if features else 0,
         ),
         labels=LabelSource(labels, separator, tuple(group or ()), _kinds(field or []), join),
         splitting=Splitting(split_by, seed),
