@@ -33,6 +33,24 @@ def test_bands_are_hidden_whole() -> None:
     assert share.max() <= 0.5
 
 
+@pytest.mark.parametrize("kind", [TimeMask, FrequencyMask])
+def test_whole_widths_are_equally_likely(kind: type[TimeMask]) -> None:
+    mask = kind(count=(1, 1), width=(1.0, 9.0), unit="whole", fill="zero")
+    x = torch.ones(9000, 98, 98) if kind is TimeMask else torch.ones(9000, 64, 1)
+    x = x[:, :1] if kind is TimeMask else x
+    hidden = (mask.apply(x, mask.draw(9000, seeded())) == 0).sum((1, 2))
+    counts = torch.bincount(hidden, minlength=10)
+    assert counts[0] == 0
+    assert len(counts) == 10
+    assert counts[1:].min() > 850
+    assert counts[1:].max() < 1150
+
+
+def test_a_whole_stripe_is_at_most_the_row() -> None:
+    mask = TimeMask(count=(1, 1), width=(9.0, 9.0), unit="whole", fill="zero")
+    assert not mask.apply(torch.ones(3, 4, 5), mask.draw(3, seeded())).any()
+
+
 def test_number_of_stripes() -> None:
     assert set(TimeMask(count=(0, 3)).draw(500, seeded())["count"].tolist()) == {0, 1, 2, 3}
 
@@ -58,5 +76,7 @@ def test_no_width_changes_nothing() -> None:
 def test_impossible_settings_are_named() -> None:
     with pytest.raises(RecipeError, match=r"^width"):
         TimeMask(width=(0.1, 1.5))
+    with pytest.raises(RecipeError, match=r"^width.*whole numbers"):
+        TimeMask(width=(0.5, 3.0), unit="whole")
     with pytest.raises(RecipeError, match=r"^count"):
         FrequencyMask(count=(3, 1))

@@ -32,6 +32,26 @@ def test_each_row_is_mixed_with_its_partner(kind: type[Mixup]) -> None:
         torch.testing.assert_close(y[row], expected)
 
 
+@pytest.mark.parametrize("rows", [2, 3, 16, 200])
+def test_no_row_is_its_own_partner(rows: int) -> None:
+    for seed in range(20):
+        partner = Mixup().draw(rows, seeded(seed))["partner"]
+        assert sorted(partner.tolist()) == list(range(rows))
+        assert not (partner == torch.arange(rows)).any()
+
+
+def test_partners_are_drawn_evenly() -> None:
+    partners = torch.stack([Mixup().draw(5, seeded(seed))["partner"] for seed in range(2000)])
+    counts = torch.stack([(partners == k).sum(0) for k in range(5)])
+    assert counts.diag().sum() == 0
+    assert counts[~torch.eye(5, dtype=torch.bool)].min() > 400
+
+
+def test_one_row_alone_stays_as_it_is() -> None:
+    x = torch.randn(1, 1, 50)
+    torch.testing.assert_close(Mixup().apply(x, Mixup().draw(1, seeded())), x)
+
+
 def test_stages() -> None:
     assert (Mixup.stage, FeatureMixup.stage) == ("waveform", "features")
 

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contramuse.augment.pitch import PitchShift, TimeStretch
+from contramuse.augment.pitch import PitchShift, Speed, TimeStretch
 from contramuse.errors import RecipeError
 from signals import LONG, RATE, decibels, middle, music, noise, peak_hz, tone
 
@@ -91,6 +91,48 @@ def test_a_faster_row_ends_in_silence() -> None:
     y = stretched(tone(440.0), 1.25)[0, 0]
     assert y[int(LONG / 1.25) + 1 :].abs().max() == 0
     assert y[: int(LONG / 1.25) - 1000].abs().unfold(0, 500, 500).amax(1).min() > 0.8
+
+
+def sped(x: torch.Tensor, speed: float, beyond: str = "silence") -> torch.Tensor:
+    augmentation = Speed(sample_rate=RATE, speed=(speed, speed), beyond=beyond)
+    return augmentation.apply(x, augmentation.draw(len(x), seeded()))
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.floats(0.5, 2.0), st.floats(150.0, 3000.0))
+def test_any_speed_of_any_tone(speed: float, hz: float) -> None:
+    y = sped(tone(hz), speed)[..., : int(LONG / max(1.0, speed)) - 200]
+    assert peak_hz(y) == pytest.approx(hz * speed, rel=1e-3)
+    assert decibels(middle(y, 0.9), middle(tone(hz), 0.9)) == pytest.approx(0.0, abs=0.1)
+
+
+@pytest.mark.parametrize("speed", [0.8, 1.2])
+def test_speed_is_reading_at_other_places(speed: float) -> None:
+    """A sum of sines is known between its samples."""
+    places = torch.arange(20_000, dtype=torch.float64) * speed
+    places = places[places < LONG - 200]
+    expected = sum(torch.sin(2 * torch.pi * hz / RATE * places) for hz in (220.0, 3001.0))
+    y = sped(tone(220.0) + tone(3001.0), speed)[0, 0, : len(places)]
+    torch.testing.assert_close(y[200:].double(), expected[200:], atol=3e-3, rtol=0)
+
+
+def test_speed_changes_the_spacing_of_onsets() -> None:
+    onsets = [4000, 14000, 24000, 34000]
+    for speed in (0.8, 1.2):
+        assert heard(sped(notes(onsets), speed)) == pytest.approx([onset / speed for onset in onsets], abs=0.01 * RATE)
+
+
+def test_what_follows_a_faster_row_is_silence_or_its_mirror() -> None:
+    x, end = notes([20000, 50000]), int(LONG / 1.25)
+    assert sped(x, 1.25)[..., end + 1 :].abs().max() == 0
+    y, end = sped(x, 1.5, "mirror")[0, 0], 2 * (LONG - 1) // 3
+    after = y[end : end + 19_000]
+    torch.testing.assert_close(after, y[end - 18_999 : end + 1].flip(0), atol=1e-4, rtol=0)
+
+
+def test_speed_up_does_not_alias() -> None:
+    y = sped(tone(10_000.0), 1.5, "mirror")
+    assert decibels(middle(y), middle(tone(10_000.0))) < -40
 
 
 def test_other_rates_and_lengths() -> None:

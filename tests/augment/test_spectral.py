@@ -2,12 +2,13 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from contramuse.audio.frontend import LogMel
 from contramuse.augment import AUGMENTATIONS
-from contramuse.augment.spectral import BandShift, Equalise
+from contramuse.augment.spectral import BandShift, Equalise, TimeWarp
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -63,3 +64,31 @@ def test_a_tone_moves_by_the_drawn_bands():
 @pytest.mark.parametrize("kind", ["equalise", "band_shift"])
 def test_they_work_on_features(kind):
     assert AUGMENTATIONS[kind].stage == "features"
+
+
+@pytest.mark.parametrize(("fill", "value"), [("min", -7.0), ("zero", 0.0)])
+def test_what_moves_in_is_silent_or_zero(fill, value):
+    x = torch.arange(8.0)[None, :, None].expand(2, 8, 3) - 7
+    params = {"active": torch.ones(2, dtype=torch.bool), "bands": torch.tensor([2, -3])}
+    moved = BandShift(bands=(-3, 3), fill=fill).apply(x, params)
+    assert moved[0, :, 0].tolist() == [value, value, -7, -6, -5, -4, -3, -2]
+    assert moved[1, :, 0].tolist() == [-4, -3, -2, -1, 0, value, value, value]
+
+
+@pytest.mark.parametrize("frames", [98, 61, 5])
+def test_a_warp_is_two_interpolations(frames):
+    x = torch.randn(40, 3, frames, generator=seeded(3))
+    warp = TimeWarp(cut=(0.2, 0.9))
+    params = warp.draw(40, seeded())
+    y, half = warp.apply(x, params), frames // 2
+    for row in range(40):
+        cut = min(int(params["cut"][row] * frames), frames - 2)
+        places = np.concatenate([np.linspace(0, cut, half), np.linspace(cut + 1, frames - 1, frames - half)])
+        for band in range(3):
+            expected = np.interp(places, np.arange(frames), x[row, band].numpy())
+            np.testing.assert_allclose(y[row, band].numpy(), expected, atol=2e-4)
+
+
+def test_few_frames_stay_as_they_are():
+    x = torch.randn(2, 3, 3)
+    assert torch.equal(TimeWarp().apply(x, TimeWarp().draw(2, seeded())), x)
