@@ -24,7 +24,10 @@ from contramuse.errors import ContramuseError, DecodeError
 
 Blocks = Iterator[NDArray[np.float32]]
 Source = Callable[[], Blocks]
-"""Opens one track: an iterator of consecutive blocks, float32 [t], at the model's sample rate."""
+"""Opens one track: an iterator of consecutive blocks, float32 [t], at the model's sample rate.
+
+Blocks of stored features are float32 [f n]; what is said of samples here then holds for frames.
+"""
 
 T = TypeVar("T")
 
@@ -59,22 +62,26 @@ def cut(blocks: Iterable[NDArray[np.float32]], *, window: int, hop: int) -> Iter
         hop: samples from one start to the next.
 
     Yields:
-        (start, float32 [window]); nothing for a stream without samples.
+        (start, float32 [window] or [f window]); nothing for a stream without samples.
     """
-    buffer = np.zeros(0, np.float32)
+    buffer: NDArray[np.float32] | None = None
     origin = following = total = 0
     for block in blocks:
-        buffer = np.concatenate([buffer, block])
-        total += len(block)
+        buffer = block if buffer is None else np.concatenate([buffer, block], axis=-1)
+        total += block.shape[-1]
         while following + window <= total:
-            yield following, buffer[following - origin : following - origin + window]
+            yield following, buffer[..., following - origin : following - origin + window]
             following += hop
         keep = max(origin, min(following, total - window))
-        buffer, origin = buffer[keep - origin :], keep
-    if following == 0 and total:
-        yield 0, np.pad(buffer, (0, window - total))
-    elif total and 2 * (total - (following - hop + window)) >= hop:
-        yield total - window, buffer[-window:]
+        buffer, origin = buffer[..., keep - origin :], keep
+    if buffer is None or not total:
+        return
+    if following == 0:
+        silence = 0.0 if buffer.ndim == 1 else float(buffer.min())  # as the stores of samples and features pad
+        room = [(0, 0)] * (buffer.ndim - 1) + [(0, window - total)]
+        yield 0, np.pad(buffer, room, constant_values=silence)
+    elif 2 * (total - (following - hop + window)) >= hop:
+        yield total - window, buffer[..., -window:]
 
 
 def file_source(path: str | Path | bytes, sample_rate: int) -> Source:
@@ -175,7 +182,7 @@ def _read(sources: Iterable[Source], window: int, hop: int) -> Iterator[tuple[in
         def counted(source: Source = source) -> Blocks:
             nonlocal length
             for block in source():
-                length += len(block)
+                length += block.shape[-1]
                 yield block
 
         try:
@@ -200,7 +207,7 @@ def pooled(
     """One ``Pooled`` per source, in order, in constant memory; batches are filled across tracks.
 
     Args:
-        represent: float32 [b 1 t] -> [b h].
+        represent: float32 [b 1 t] (or [b f n]) -> [b h].
         sources: openers of tracks; taken lazily, in a thread of their own.
         window: samples per window.
         hop: samples between the starts of windows.
@@ -211,7 +218,8 @@ def pooled(
     tracks: deque[_Track] = deque()
 
     def encode() -> None:
-        x = torch.from_numpy(np.stack([samples for _, samples in waiting]))[:, None]
+        x = torch.from_numpy(np.stack([samples for _, samples in waiting]))
+        x = x[:, None] if x.ndim == 2 else x
         with torch.inference_mode():
             vectors = represent(x).float().cpu().numpy()
         for (track, _), vector in zip(waiting, vectors, strict=True):

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from contramuse.audio.features import FeatureStore
+from contramuse.audio.stored import Stored
 from contramuse.checkpoint.model import Model
 from contramuse.checkpoint.windows import Blocks, Source
 from contramuse.embeddings.store import TEXT
@@ -57,7 +59,7 @@ def embed_library(
 
     Raises:
         EmbeddingsError: ``out`` holds embeddings of something else.
-        LibraryError: the library has another sample rate than the model.
+        LibraryError: the library has another sample rate than the model, or holds features where it wants audio.
     """
     from contramuse.catalogue.library import Library
 
@@ -66,6 +68,13 @@ def embed_library(
         raise LibraryError(
             f"has {opened.sample_rate} Hz, the model wants {model.sample_rate} Hz", name="library", value=opened.root,
             fix=f"Prepare a library at {model.sample_rate} Hz, or embed the music's folder itself.",
+        )  # fmt: skip
+    stored = isinstance(opened.store, FeatureStore)
+    if stored != isinstance(model.tower.frontend, Stored):
+        holds, wants = ("stored features", "audio") if stored else ("audio", "stored features")
+        raise LibraryError(
+            f"holds {holds}, the model wants {wants}", name="library", value=opened.root,
+            fix="Embed a library of the kind that the model was trained on.",
         )  # fmt: skip
     settings = Settings(window=window, hop=hop, keep=keep, dtype=dtype, batch=batch)
     source = {
@@ -115,10 +124,13 @@ def _refresh(writer: Writer, library: Library) -> None:
 
 
 def store_source(store: Any, row: int) -> Source:
-    """One track of a decoded store as a source of blocks."""
+    """One track of a decoded store, or of stored features, as a source of blocks."""
 
     def open_row() -> Blocks:
         length = int(store.lengths[row])
+        if isinstance(store, FeatureStore):
+            yield store.read(row).astype(np.float32)
+            return
         for start in range(0, length, BLOCK):
             samples = store.read(row, start, min(length, start + BLOCK))
             yield samples.astype(np.float32) / np.float32(32768.0)

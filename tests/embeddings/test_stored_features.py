@@ -1,0 +1,51 @@
+"""A library of stored mels embeds as its windows do, and only by a model of stored mels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import contramuse
+from contramuse.catalogue.decoding import Decoding
+from contramuse.catalogue.library import Library
+from contramuse.catalogue.prepare import prepare
+from contramuse.embeddings.library import embed_library
+from contramuse.embeddings.store import Embeddings
+from contramuse.errors import LibraryError
+from minilibrary import write_library
+from minimodel import make_model
+
+STORED = (
+    "sample_rate=62", "views.audio.take.seconds=1.6", "embed.window=1.6", "embed.hop=1.6",
+    "towers.audio.frontend={kind: stored, bands: 48, transform: melon}",
+)  # fmt: skip
+
+
+def test_vectors_of_stored_mels_are_the_mean_over_windows(tmp_path: Path) -> None:
+    (tmp_path / "mels").mkdir()
+    for i in range(3):
+        np.save(tmp_path / f"mels/{i}.npy", np.random.default_rng(i).uniform(-80, 0, (48, 200 + 60 * i)))
+    prepare(tmp_path / "mels", tmp_path / "lib", decoding=Decoding(sample_rate=62, frame_rate=62.5, workers=1))
+    library = Library.open(tmp_path / "lib")
+    model = contramuse.load(make_model(tmp_path / "model", overrides=STORED))
+    summary = embed_library(model, library, tmp_path / "emb")
+    assert (summary.tracks, summary.failed) == (3, [])
+    vectors = Embeddings.open(tmp_path / "emb").vectors
+    window = 99  # of 62 frames per second
+    for row in range(3):
+        frames = int(library.store.lengths[row])
+        starts = list(range(0, frames - window + 1, window))
+        if 2 * (frames - starts[-1] - window) >= window:
+            starts.append(frames - window)
+        x = torch.from_numpy(library.store.gather([row] * len(starts), starts, window))
+        expected = model.represent(x).mean(0).numpy()
+        assert vectors[row] == pytest.approx(expected, abs=1e-5)
+    audio = contramuse.load(make_model(tmp_path / "audio", overrides=["sample_rate=62"]))
+    with pytest.raises(LibraryError, match="holds stored features, the model wants audio"):
+        embed_library(audio, library, tmp_path / "no")
+    sound = write_library(tmp_path / "sound", tracks=2, seconds=3.0, sample_rate=62)
+    with pytest.raises(LibraryError, match="holds audio, the model wants stored features"):
+        embed_library(model, sound, tmp_path / "no")
