@@ -118,7 +118,8 @@ class BiasedDot(Similarity):
     """Inner product of all numbers but the last, plus the key's last number: a linear layer over rows of classes.
 
     With one row of learned numbers for each class as the keys, S are the logits of a linear classifier, whose weights
-    are the rows and whose biases their last numbers. The query's last number is ignored.
+    are the rows and whose biases their last numbers. A query is one number shorter than a key, or its last number is
+    ignored.
 
     Args:
         temperature: the divisor, of the bias too.
@@ -129,10 +130,10 @@ class BiasedDot(Similarity):
         super().__init__(temperature=temperature, scale=scale)
 
     def vectors(
-        self, q: Float[Tensor, "q d"], k: Float[Tensor, "k d"]
+        self, q: Float[Tensor, "q d"], k: Float[Tensor, "k e"]
     ) -> tuple[Float[Tensor, "q e"], Float[Tensor, "k e"]]:
-        """The query with 1 in place of its last number, and the key as it is."""
-        return torch.cat([q[:, :-1], q.new_ones(len(q), 1)], dim=1), k
+        """The query with 1 as its last number, and the key as it is."""
+        return torch.cat([q[:, : k.shape[1] - 1], q.new_ones(len(q), 1)], dim=1), k
 
 
 class Euclidean(Similarity):

@@ -10,14 +10,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from contramuse.errors import RecipeError
 from contramuse.gather import gather, gather_rows, rank, total, world_size
-from contramuse.objective import Candidates, InfoNCE, NotSelf, Objective
+from contramuse.objective import Candidates, InfoNCE, NotSelf, Objective, chunked
 from contramuse.queue import Queue
 from contramuse.rows import Rows
 from contramuse.similarity import Similarity
 from contramuse.targets import Target
 
 Absent = Literal["keep", "leave_out", "one_key"]
+
+WHOLE = 2**26
+"""Numbers of a matrix of similarities that are held at once; 256 MB in float32."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +53,16 @@ class Contrast(nn.Module):
         candidates: which keys a query is compared with; several are combined with AND.
         objective: the loss of S, T and C.
         weight: factor of this contrast in the strategy's sum.
-        queries: those of ``between`` whose rows ask; empty: all of them.
+        queries: those of ``between`` whose rows ask; empty: all of them but ``negatives``.
         keys: those of ``between`` whose rows are asked; empty: all of them.
+        negatives: those of ``between`` that are nobody's positives, of the same track or not: what a head must hear
+            (selective invariance; Xiao et al. 2021, arXiv 2008.05659).
         absent: what becomes of silent rows (a stem that is not there, an unknown vector): "keep", nothing;
             "leave_out", they neither ask nor are asked; "one_key", as keys they are one, their mean, which is the
             positive of every query that has a silent positive (MSCOL, Garoufis et al. 2023, section 3).
         queue: keys of earlier batches that are compared too, as negatives (MoCo, He et al. 2020); 0: none.
+        chunk: queries of which the matrices are held at a time, in training too; 0: all, unless that is more than
+            ``WHOLE`` numbers a matrix. Loss and gradient are the same.
     """
 
     def __init__(
@@ -68,22 +76,29 @@ class Contrast(nn.Module):
         weight: float = 1.0,
         queries: Sequence[str] = (),
         keys: Sequence[str] = (),
+        negatives: Sequence[str] = (),
         absent: Absent = "keep",
         queue: int = 0,
+        chunk: int = 0,
     ) -> None:
         super().__init__()
+        if chunk < 0:
+            raise RecipeError("must not be below 0", name="chunk", value=chunk, fix="0 takes what fits.")
         self.between, self.target, self.candidates = tuple(between), target, tuple(candidates)
-        self.queries, self.keys = tuple(queries) or self.between, tuple(keys) or self.between
+        self.negatives, self.keys = tuple(negatives), tuple(keys) or self.between
+        self.queries = tuple(queries) or tuple(name for name in self.between if name not in self.negatives)
         self.similarity, self.objective, self.weight = similarity, objective or InfoNCE(), weight
-        self.absent = absent
+        self.absent, self.chunk = absent, chunk
         self.queue = Queue(queue) if queue else None
 
     def compared(self, embeddings: Mapping[str, Tensor], rows: Mapping[str, Rows]) -> Compared:
         """S, T and C of this process's queries against the keys of every process, in float32."""
-        z, who, keys, key_rows = self._both(embeddings, rows)
+        return self._compared(*self._both(embeddings, rows))
+
+    def _compared(self, z: Tensor, who: Rows, keys: Tensor, key_rows: Rows) -> Compared:
         with torch.autocast(z.device.type, enabled=False):
             similar = self.similarity(z, keys)
-        alike = self.target(who, key_rows)
+        alike = self._alike(who, key_rows)
         allowed = self._allowed(who, key_rows, alike)
         if self.absent == "one_key" and bool(key_rows.silent.any()):
             similar, alike, allowed = self._with_one_key(z, keys, key_rows.silent, similar, alike, allowed)
@@ -105,21 +120,41 @@ class Contrast(nn.Module):
         It is scaled so that the mean of the processes' losses, and of their gradients (which is what DDP takes), are
         those of the one large batch.
         """
-        compared = self.compared(embeddings, rows)
-        losses, counts = self.objective.per_row(compared.s, compared.t, compared.c, compared.who.ids["track"])
-        counts = counts & compared.counts
+        losses, counts = self._per_row(embeddings, rows)
         everywhere = total(counts.sum()).clamp(min=1)
-        z = torch.cat([embeddings[view].float() for view in self.between])
+        z = torch.cat([embeddings[view].float() for view in self.queries])
         if self.queue is not None and self.training:
             self._remember(embeddings, rows)
         return (losses * counts).sum() * (world_size() / everywhere) + self.objective.regularise(gather(z))
+
+    def _per_row(self, embeddings: Mapping[str, Tensor], rows: Mapping[str, Rows]) -> tuple[Tensor, Tensor]:
+        """Loss of each query, and which count."""
+        z, who, keys, key_rows = self._both(embeddings, rows)
+        piecewise = self.objective.sees == "rows" and self.queue is None and self.absent != "one_key"
+        step = self.chunk or (max(WHOLE // len(keys), 1) if piecewise and len(z) * len(keys) > WHOLE else 0)
+        if not step:
+            compared = self._compared(z, who, keys, key_rows)
+            losses, counts = self.objective.per_row(compared.s, compared.t, compared.c, who.ids["track"])
+            return losses, counts & compared.counts
+        if not piecewise:
+            raise RecipeError(
+                "needs the matrices as a whole with this objective, `queue` or `absent`",
+                name="chunk", value=self.chunk, fix="Set chunk: 0.",
+            )  # fmt: skip
+        with torch.autocast(z.device.type, enabled=False):
+            losses, counts = chunked(
+                self.similarity, self.objective, z, keys, who, key_rows, self._alike, [self._allowed],
+                rows=step, track=who.ids["track"],
+            )  # fmt: skip
+        return losses, counts & ~who.silent if self.absent == "leave_out" else counts
 
     def _both(self, embeddings: Mapping[str, Tensor], rows: Mapping[str, Rows]) -> tuple[Tensor, Rows, Tensor, Rows]:
         """Queries, who they are; keys of all processes, who they are. Every row has its number ("row")."""
         numbered, first = {}, 0
         for name in self.between:
             own = torch.arange(len(rows[name]), device=embeddings[name].device) + rank() * len(rows[name])
-            numbered[name] = replace(rows[name], ids={**rows[name].ids, "row": own + first})
+            barred = torch.full_like(own, int(name in self.negatives))
+            numbered[name] = replace(rows[name], ids={**rows[name].ids, "row": own + first, "barred": barred})
             first += world_size() * len(rows[name])
         z = torch.cat([embeddings[name].float() for name in self.queries])
         who = Rows.cat([numbered[name] for name in self.queries])
@@ -127,6 +162,10 @@ class Contrast(nn.Module):
             return z, who, gather(z), gather_rows(who)
         keys, key_rows = torch.cat([embeddings[name].float() for name in self.keys]), [numbered[n] for n in self.keys]
         return z, who, gather(keys), gather_rows(Rows.cat(key_rows))
+
+    def _alike(self, who: Rows, keys: Rows) -> Tensor:
+        alike = self.target(who, keys)
+        return alike * (keys.ids["barred"] == 0) if self.negatives else alike
 
     def _allowed(self, who: Rows, keys: Rows, alike: Tensor) -> Tensor:
         allowed = self.candidates[0](who, keys, alike)

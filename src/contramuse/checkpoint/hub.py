@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from contramuse.checkpoint.card import CARD, card
-from contramuse.checkpoint.model import INFO, WEIGHTS, read_info
+from contramuse.checkpoint.folder import INFO, WEIGHTS, read_info
 from contramuse.errors import ContramuseError, ModelFileError
 from contramuse.files import replacing
 
@@ -83,7 +83,8 @@ def push(folder: str | Path, repo: str, *, visibility: str = "private", message:
     """
     from huggingface_hub import CommitOperationAdd, HfApi
 
-    from contramuse.checkpoint.model import load, locate
+    from contramuse.checkpoint.folder import locate
+    from contramuse.checkpoint.model import load
 
     if not is_id(repo) or "@" in repo:
         raise ModelFileError("is not a hub id", name="repository", value=repo, fix="Write it as user/name.")

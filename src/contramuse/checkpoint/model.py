@@ -14,15 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from contramuse import __version__
+from contramuse.checkpoint.folder import FORMAT, INFO, VERSION, WEIGHTS, check_state, locate, read_info, read_weights
 from contramuse.checkpoint.windows import Blocks, Pooled, Source, file_source, pooled
+from contramuse.encoders.tower import ENCODER
 from contramuse.errors import ContramuseError, DecodeError, ModelFileError, UserError
 from contramuse.files import replacing, stable_hash
 from contramuse.views import samples_of
 
-FORMAT = "contramuse model"
-VERSION = 1
-WEIGHTS = "model.safetensors"
-INFO = "model.json"
 DECODING = {"downmix": "mean of channels", "resampler": "soxr HQ", "store": "int16 / 32768"}
 """What turns a file into samples; part of the preprocessing hash, so change it when the decoder's output changes."""
 
@@ -30,9 +28,15 @@ Audio = str | Path | NDArray[Any] | Tensor
 
 
 def preprocessing(
-    recipe: Mapping[str, Any], tower: str, *, sample_rate: int, window: float, hop: float
+    recipe: Mapping[str, Any],
+    tower: str,
+    *,
+    sample_rate: int,
+    window: float,
+    hop: float,
+    output: Sequence[str] = ENCODER,
 ) -> dict[str, Any]:
-    """Everything between a file and the encoder's input: two vectors compare only where this is the same.
+    """Everything between a file and its vector but the weights: two vectors compare only where this is the same.
 
     Args:
         recipe: a resolved recipe.
@@ -40,11 +44,14 @@ def preprocessing(
         sample_rate: of the samples, Hz.
         window: seconds per window.
         hop: seconds from window to window.
+        output: what the vectors are, see ``Tower.emit``.
     """
-    frontend = recipe["towers"][tower]["frontend"]
+    towers = recipe["towers"]
+    frontend = towers[towers[tower].get("follow") or tower]["frontend"]
+    given = {} if tuple(output) == ENCODER else {"output": list(output)}
     return {
         "sample_rate": int(sample_rate), "window": float(window), "hop": float(hop), "pooling": "mean",
-        "frontend": frontend, **DECODING,
+        "frontend": frontend, **given, **DECODING,
     }  # fmt: skip
 
 
@@ -103,12 +110,14 @@ def _describe(
 
     window, hop = float(recipe["embed"]["window"]), float(recipe["embed"]["hop"])
     embedder: Any = towers[tower]
-    steps = preprocessing(recipe, tower, sample_rate=sample_rate, window=window, hop=hop)
+    output = tuple(recipe["embed"].get("output", ENCODER))
+    steps = preprocessing(recipe, tower, sample_rate=sample_rate, window=window, hop=hop, output=output)
     return {
         "format": FORMAT, "version": VERSION, "model_hash": model_hash, "preprocessing_hash": stable_hash(steps),
         "recipe_hash": Recipe.from_resolved(recipe).hash, "code_version": __version__,
         "library_fingerprint": extra.pop("library_fingerprint", None), "tower": tower,
-        "dim": int(embedder.dim), "sample_rate": int(sample_rate), "window": window, "hop": hop,
+        "dim": sum(embedder.parts(output).values()), "output": list(output),
+        "sample_rate": int(sample_rate), "window": window, "hop": hop,
         "parameters": sum(p.numel() for p in embedder.encoder.parameters()),
         "preprocessing": steps, "extra": extra, "recipe": dict(recipe),
     }  # fmt: skip
@@ -129,7 +138,7 @@ def load(path: str | Path) -> Model:
     """
     root = locate(path)
     info = read_info(root)
-    state, digest = _read_weights(root / WEIGHTS)
+    state, digest = read_weights(root / WEIGHTS)
     try:
         towers = build_towers(info["recipe"], sample_rate=info["sample_rate"])
     except ContramuseError as error:
@@ -138,7 +147,7 @@ def load(path: str | Path) -> Model:
             value=root / INFO,
             fix=f"It was written by contramuse {info.get('code_version')}: install that version or a newer one.",
         ) from error  # fmt: skip
-    _check_state(towers.state_dict(), state, root / WEIGHTS)
+    check_state(towers.state_dict(), state, root / WEIGHTS)
     if digest != info["model_hash"]:
         raise ModelFileError(
             f"its SHA-256 begins with {digest[:12]}, model.json says {str(info['model_hash'])[:12]}",
@@ -151,10 +160,10 @@ def load(path: str | Path) -> Model:
 
 
 def _check_facts(info: Mapping[str, Any], towers: nn.ModuleDict, file: Path) -> None:
-    known = isinstance(info["tower"], str) and info["tower"] in towers
+    tower: Any = towers[info["tower"]] if isinstance(info["tower"], str) and info["tower"] in towers else None
     for name, right in {
-        "tower": known,
-        "dim": known and info["dim"] == towers[info["tower"]].dim,
+        "tower": tower is not None,
+        "dim": tower is not None and info["dim"] == sum(tower.parts(info.get("output", ENCODER)).values()),
         "window": type(info["window"]) in (int, float) and info["window"] > 0,
         "hop": type(info["hop"]) in (int, float) and info["hop"] > 0,
     }.items():
@@ -163,105 +172,6 @@ def _check_facts(info: Mapping[str, Any], towers: nn.ModuleDict, file: Path) -> 
                 f"{name} {info[name]!r} does not fit the weights", name="model", value=file,
                 fix="model.json was changed: copy the model again from its source.",
             )  # fmt: skip
-
-
-def locate(path: str | Path) -> Path:
-    """The folder with model.json that ``path`` means: itself, its ``model/``, or a hub id's download."""
-    given = Path(path)
-    if given.is_file():
-        if given.name in (WEIGHTS, INFO):
-            return given.parent
-        raise ModelFileError(
-            "is a file, not a model folder", name="model", value=path,
-            fix="Give the folder that holds model.safetensors and model.json; "
-            "`contramuse import clmr FILE` converts a published CLMR checkpoint.",
-        )  # fmt: skip
-    if given.is_dir():
-        inner = given / "model"
-        return inner if not (given / INFO).exists() and inner.is_dir() else given
-    from contramuse.checkpoint import hub
-
-    if hub.is_id(str(path)):
-        return hub.fetch(str(path))
-    raise ModelFileError(
-        "there is no such folder", name="model", value=path,
-        fix="Give a model folder, a run folder, or a hub id such as user/name.",
-    )  # fmt: skip
-
-
-def read_info(folder: Path) -> dict[str, Any]:
-    """The checked content of a model folder's ``model.json``.
-
-    Raises:
-        ModelFileError: it is missing, damaged, another program's, or of a newer format version.
-    """
-    file = folder / INFO
-
-    def refuse(problem: str, fix: str) -> ModelFileError:
-        return ModelFileError(problem, name="model", value=file, fix=fix)
-
-    try:
-        info = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise refuse(
-            "is missing", "A model of contramuse is a folder with model.safetensors and model.json: give that folder."
-        ) from error
-    except OSError as error:
-        raise refuse(f"cannot be read ({error.strerror})", "Check the file's permissions.") from error
-    except ValueError as error:
-        raise refuse("is not valid JSON", "Copy the model again from its source; the file is damaged.") from error
-    if not isinstance(info, dict) or info.get("format") != FORMAT:
-        raise refuse(
-            "was not written by contramuse", "Give a folder made by `contramuse train` or `contramuse import`."
-        )
-    if not isinstance(info.get("version"), int) or info["version"] > VERSION:
-        raise refuse(
-            f"has format version {info.get('version')!r}, this contramuse reads up to {VERSION}",
-            "Update contramuse: pip install -U contramuse.",
-        )
-    required = ("model_hash", "preprocessing_hash", "tower", "dim", "sample_rate", "window", "hop", "recipe")
-    if missing := [key for key in required if key not in info]:
-        raise refuse(f"lacks {', '.join(missing)}", "Copy the model again from its source; the file is damaged.")
-    return info
-
-
-def _read_weights(file: Path) -> tuple[dict[str, Tensor], str]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load as parse
-
-    again = "Copy the model again from its source, or train it again."
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        problem = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
-        raise ModelFileError(problem, name="model weights", value=file, fix=again) from error
-    try:
-        return parse(data), hashlib.sha256(data).hexdigest()
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise ModelFileError(
-            f"is truncated or not a safetensors file ({error})", name="model weights", value=file, fix=again
-        ) from error
-
-
-def _check_state(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], file: Path) -> None:
-    missing = [f"{k} is missing" for k in expected if k not in found]
-    unknown = [f"{k} is not known" for k in found if k not in expected]
-    other = [
-        f"{k} has shape {list(found[k].shape)}, {list(v.shape)} is right"
-        for k, v in expected.items()
-        if k in found and found[k].shape != v.shape
-    ]
-    told = [
-        f"{group[0]} (one of {len(group)})" if len(group) > 1 else group[0]
-        for group in (missing, unknown, other)
-        if group
-    ]
-    if told:
-        raise ModelFileError(
-            f"does not hold the weights of the recipe in model.json: {'; '.join(told)}",
-            name="model weights", value=file,
-            fix="The file is another model's or another program's: put the two files of one save together.",
-        )  # fmt: skip
 
 
 class Model:
@@ -279,6 +189,7 @@ class Model:
         self.tower: Any = towers[self.info["tower"]]
         self.sample_rate: int = self.info["sample_rate"]
         self.dim: int = self.info["dim"]
+        self.output: tuple[str, ...] = tuple(self.info.get("output", ENCODER))
         self.window: float = self.info["window"]
         self.hop: float = self.info["hop"]
         self.model_hash: str = self.info["model_hash"]
@@ -298,13 +209,37 @@ class Model:
         """The steps before the encoder, with another window or hop (seconds) where given."""
         return preprocessing(
             self.info["recipe"], self.info["tower"], sample_rate=self.sample_rate,
-            window=self.window if window is None else window, hop=self.hop if hop is None else hop,
+            window=self.window if window is None else window, hop=self.hop if hop is None else hop, output=self.output,
         )  # fmt: skip
 
+    @property
+    def parts(self) -> dict[str, int]:
+        """Widths of the parts of a vector, by name, in order; their sum is ``dim``."""
+        parts: dict[str, int] = self.tower.parts(self.output)
+        return parts
+
+    def giving(self, output: Sequence[str]) -> Model:
+        """The same model with other vectors: ("encoder",), ("head",), or names of heads.
+
+        Raises:
+            UserError: the tower has no such head.
+        """
+        heads = [name for name in self.tower.named_heads() if name]
+        known = ["encoder", *(heads or ["head"])]
+        whole = len(output) == 1 and output[0] in ("encoder", *([] if heads else ["head"]))
+        if not output or not (whole or set(output) <= set(heads)):
+            fix = f"Choose: {', '.join(known)}."
+            raise UserError("is not what this model gives", name="output", value=", ".join(output), fix=fix)
+        widths = self.tower.parts(output)
+        info = {**self.info, "output": list(output), "dim": sum(widths.values())}
+        made = Model(self.towers, info, path=self.path)
+        made.preprocessing_hash = made.info["preprocessing_hash"] = stable_hash(made.preprocessing())
+        return made
+
     def represent(self, x: Tensor) -> Tensor:
-        """Windows float32 [b 1 t] at the model's rate to vectors [b h], without gradient."""
+        """Windows float32 [b 1 t] at the model's rate to vectors [b dim], without gradient."""
         with torch.inference_mode():
-            return self.tower.represent(x.to(self.device))  # type: ignore[no-any-return]
+            return self.tower.emit(x.to(self.device), self.output)  # type: ignore[no-any-return]
 
     def embed_sources(
         self,

@@ -68,7 +68,6 @@ class CPC(nn.Module):
 
     takes: ClassVar[Literal["vector", "sequence"]] = "sequence"
     outputs: ClassVar[tuple[str, ...]] = ("target", "prediction")
-    outputs: ClassVar[tuple[str, ...]] = ("target", "prediction")
 
     def __init__(
         self,

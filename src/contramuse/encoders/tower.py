@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from contramuse.encoders.sequence import SequenceEncoder
 from contramuse.rows import Rows
 
 Over = Literal["vector", "steps"]
+
+ENCODER = ("encoder",)
+HEAD = ("head",)
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,28 @@ class Tower(nn.Module):
             return context
         projected: Tensor = chosen(self.represent(x))
         return projected
+
+    def emit(self, x: Tensor, output: Sequence[str] = ENCODER) -> Tensor:
+        """What the model gives for each row, [b d].
+
+        Args:
+            x: as for ``represent``.
+            output: ("encoder",) the representation; ("head",) what the single head makes of it; or names of heads:
+                what each makes of it, at unit length, one after another.
+        """
+        if tuple(output) == ENCODER:
+            return self.represent(x)
+        if tuple(output) == HEAD:
+            return self.project(x)
+        return torch.cat([functional.normalize(self.project(x, name).float(), dim=1) for name in output], dim=1)
+
+    def parts(self, output: Sequence[str] = ENCODER) -> dict[str, int]:
+        """The widths of what ``emit`` gives, by name, in order."""
+        if tuple(output) == ENCODER:
+            return {"encoder": self.dim}
+        heads = self.named_heads()
+        named = {name: heads["" if tuple(output) == HEAD else name] for name in output}
+        return {name: int(getattr(head, "context_dim", head.dim)) for name, head in named.items()}  # type: ignore[arg-type]
 
     def forward(self, x: Tensor, generator: torch.Generator | None = None) -> dict[str, Output]:
         """What each head makes of ``x``: what the similarity compares in training."""

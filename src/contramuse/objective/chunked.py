@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor
-from torch.utils.checkpoint import checkpoint
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from contramuse.errors import RecipeError
 from contramuse.objective.base import Objective
 from contramuse.rows import Rows
 from contramuse.similarity import Similarity
-from contramuse.targets import Target
 
 Allowed = Callable[[Rows, Rows, Tensor], Tensor]
 """What ``Candidates`` are: (Rows q, Rows k, target [q k]) to bool [q k]."""
+
+Block = Callable[[slice, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""(which rows, their embeddings, all keys) to their losses and which of them count."""
 
 
 def chunked(
@@ -26,7 +29,7 @@ def chunked(
     keys: Float[Tensor, "k d"],
     rows_q: Rows,
     rows_k: Rows,
-    target: Target,
+    target: Callable[[Rows, Rows], Tensor],
     candidates: Sequence[Allowed],
     *,
     rows: int,
@@ -34,9 +37,7 @@ def chunked(
 ) -> tuple[Float[Tensor, " q"], Bool[Tensor, " q"]]:
     """What ``objective.per_row`` gives, with matrices of at most ``rows`` x k, in training too.
 
-    S, T and C of each block of rows are made twice: for the losses, and again for their gradients, of which only the
-    sums [q d], [k d] and those of the parts' own weights stay. The gradient is that of the whole matrix, whatever
-    weight each row has in what follows.
+    The gradient is that of the whole matrix, whatever weight each row's loss has in what follows.
 
     Args:
         similarity, objective, target, candidates: of the contrast; several candidates are combined with AND.
@@ -53,7 +54,7 @@ def chunked(
         raise RecipeError("needs all rows of a batch at once", name="objective", value=type(objective).__name__,
                           fix="Leave `chunk` out, or choose another objective.")  # fmt: skip
     if rows < 1:
-        raise RecipeError("must be 1 or more", name="chunk", value=rows, fix="512 rows are quick.")
+        raise RecipeError("must be 1 or more", name="chunk", value=rows, fix="256 rows are quick.")
 
     def block(part: slice, q: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
         who = rows_q[part]
@@ -63,6 +64,61 @@ def chunked(
             allowed = allowed & more(who, rows_k, alike)
         return objective.per_row(similarity(q, keys), alike, allowed, None if track is None else track[part])
 
-    parts = [slice(a, a + rows) for a in range(0, len(q), rows)]
-    made = [checkpoint(block, p, q[p], keys, use_reentrant=False, preserve_rng_state=False) for p in parts]
+    parts = [part for part in (similarity, objective) if isinstance(part, nn.Module)]
+    weights = [weight for part in parts for weight in part.parameters() if weight.requires_grad]
+    if torch.is_grad_enabled() and any(x.requires_grad for x in (q, keys, *weights)):
+        losses, counts = _Blocks.apply(block, rows, q, keys, *weights)  # type: ignore[no-untyped-call]
+        return losses, counts
+    made = [block(part, q[part], keys) for part in _parts(len(q), rows)]
     return torch.cat([losses for losses, _ in made]), torch.cat([counts for _, counts in made])
+
+
+class _Blocks(torch.autograd.Function):
+    """Losses by blocks of rows. Each block's gradient is made while its matrices are there, and only its sum stays.
+
+    That is the gradient of the sum of the losses. Where all rows that count have the same weight in what follows, as
+    in a mean, it is multiplied by it; else each block is made again, with the weights of its rows.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, block: Block, rows: int, q: Tensor, keys: Tensor, *weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Losses [q] and which rows count, bool [q]."""
+        losses, counts, sums = _work(block, rows, q, keys, weights, torch.ones_like(q[:, 0]))
+        ctx.block, ctx.rows = block, rows
+        ctx.save_for_backward(counts, q, keys, *weights, *sums)
+        ctx.mark_non_differentiable(counts)
+        return losses, counts
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        counts, q, keys, *rest = ctx.saved_tensors
+        weights, sums = rest[: len(rest) // 2 - 1], rest[len(rest) // 2 - 1 :]
+        some = gradients[0][counts]
+        if len(some) and bool((some != some[0]).any()):
+            _, _, sums = _work(ctx.block, ctx.rows, q, keys, weights, gradients[0])
+            return None, None, *sums
+        factor = some[0] if len(some) else q.new_zeros(())
+        return None, None, *[x * factor for x in sums]
+
+
+def _work(
+    block: Block, rows: int, q: Tensor, keys: Tensor, weights: Sequence[Tensor], row_weights: Tensor
+) -> tuple[Tensor, Tensor, list[Tensor]]:
+    """Losses, which rows count, and the gradients of row_weights . losses by q, the keys and the parts' weights."""
+    sums = [torch.zeros_like(x) for x in (q, keys, *weights)]
+    made = []
+    for part in _parts(len(q), rows):
+        with torch.enable_grad():
+            leaves = (q[part].detach().requires_grad_(), keys.detach().requires_grad_())
+            losses, counts = block(part, *leaves)
+        found = torch.autograd.grad(losses, (*leaves, *weights), row_weights[part], allow_unused=True)
+        made.append((losses.detach(), counts))
+        for whole, gradient in zip((sums[0][part], *sums[1:]), found, strict=True):
+            if gradient is not None:
+                whole += gradient
+    return torch.cat([losses for losses, _ in made]), torch.cat([counts for _, counts in made]), sums
+
+
+def _parts(count: int, rows: int) -> list[slice]:
+    return [slice(a, a + rows) for a in range(0, count, rows)]

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from contramuse.checkpoint.model import read_info
+from contramuse.checkpoint.folder import read_info
 from contramuse.errors import LibraryError, ModelFileError, RecipeError, UserError
 from contramuse.probes import folds
 from contramuse.probes.selection import NAMES, Name
@@ -183,10 +183,13 @@ def _split_group(library: Catalogue) -> str | None:
 
 
 def taught_labels(model_path: str | None) -> list[str]:
-    """Label fields that the model's own training used, from its recipe."""
+    """Label fields that the model's own training used, from its recipe, or that its encoder was fine-tuned with."""
     if not model_path:
         return []
     try:
-        return sorted(Recipe.from_resolved(read_info(Path(model_path))["recipe"]).fields)
+        info = read_info(Path(model_path))
+        tuned = info.get("extra", {}).get("fine_tuned", {})
+        fields = tuned.get("fields", []) if tuned.get("encoder") == "full" else []
+        return sorted({*Recipe.from_resolved(info["recipe"]).fields, *fields})
     except (ModelFileError, RecipeError):  # it is gone, or of another version: nothing is known about its training
         return []

@@ -42,7 +42,8 @@ class Recipe:
 
     def __init__(self, name: str, written: Any) -> None:
         mistakes = Mistakes()
-        resolved = GRAMMAR.resolve(Document, written, "", mistakes, {"sample_rate": _rate_of(written)})
+        with torch.device("meta"):  # parts are tried: no weights, no random numbers
+            resolved = GRAMMAR.resolve(Document, written, "", mistakes, {"sample_rate": _rate_of(written)})
         if not mistakes.found:
             check_names(resolved, mistakes)
         if not mistakes.found:
@@ -119,8 +120,8 @@ class Recipe:
             [
                 Contrast(
                     between=s.between, target=s.target, similarity=s.similarity, candidates=s.candidates,
-                    objective=s.objective, weight=s.weight, queries=s.queries, keys=s.keys, absent=s.absent,
-                    queue=s.queue,
+                    objective=s.objective, weight=s.weight, queries=s.queries, keys=s.keys,
+                    negatives=s.negatives, absent=s.absent, queue=s.queue, chunk=s.chunk,
                 )
                 for s in self._contrasts(self._widths())
             ]

@@ -84,8 +84,10 @@ class ContrastSpec:
     weight: float = 1.0
     queries: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
+    negatives: tuple[str, ...] = ()
     absent: Absent = "keep"
     queue: int = 0
+    chunk: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

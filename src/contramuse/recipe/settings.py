@@ -177,12 +177,15 @@ class Embed:
     Args:
         window: seconds that go through the encoder at once.
         hop: seconds between the starts of two windows.
-        tower: the tower whose encoder is the model.
+        tower: the tower that is the model.
+        output: what the vectors are: "encoder", its representation; "head", the head's (its projection, or the
+            context of a CPC head); or names of heads, whose projections are then parts of the vector, each of length 1.
     """
 
     window: float
     hop: float
     tower: str = "audio"
+    output: tuple[str, ...] = ("encoder",)
 
     def __post_init__(self) -> None:
         for name in ("window", "hop"):

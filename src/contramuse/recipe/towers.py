@@ -155,12 +155,21 @@ def check_names(resolved: Mapping[str, Any], mistakes: Mistakes) -> None:
         if name not in known and not mistakes.found:
             mistakes.add(place, name, "is not a view", nearest(name, known))
     for i, contrast in enumerate(resolved["contrasts"]):
-        for name in (*contrast["queries"], *contrast["keys"]):
-            if name not in contrast["between"]:
-                place = f"contrasts[{i}].{'queries' if name in contrast['queries'] else 'keys'}"
-                mistakes.add(place, name, "is not one of between", nearest(name, contrast["between"]))
-    if resolved["embed"]["tower"] not in towers:
-        mistakes.add("embed.tower", resolved["embed"]["tower"], "is not a tower", nearest("audio", towers))
+        for part in ("queries", "keys", "negatives"):
+            for name in contrast[part]:
+                if name not in contrast["between"]:
+                    fix = nearest(name, contrast["between"])
+                    mistakes.add(f"contrasts[{i}].{part}", name, "is not one of between", fix)
+    embed = resolved["embed"]
+    if embed["tower"] not in towers:
+        mistakes.add("embed.tower", embed["tower"], "is not a tower", nearest("audio", towers))
+    elif not mistakes.found:
+        spec = towers[towers[embed["tower"]]["follow"] or embed["tower"]]
+        heads = list(spec["heads"] or ())
+        single = [["encoder"], *([] if heads else [["head"]])]
+        if embed["output"] not in single and not (heads and set(embed["output"]) <= set(heads)):
+            names = ["encoder", *(heads or ["head"])]
+            mistakes.add("embed.output", embed["output"], "is not what this tower gives", f"Known: {', '.join(names)}.")
 
 
 def _named(contrasts: list[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
