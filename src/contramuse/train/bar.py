@@ -68,6 +68,10 @@ class Bar:
 SHOWN = {
     "valid_loss": "validation loss {:.4f}",
     "valid_top1": "top-1 {:.2f}",
+    "valid_accuracy": "accuracy {:.3f}",
+    "valid_key_score": "key score {:.3f}",
+    "valid_roc_auc": "ROC-AUC {:.3f}",
+    "valid_r2": "R² {:.3f}",
     "alignment": "alignment {:.2f}",
     "uniformity": "uniformity {:.2f}",
     "effective_rank": "rank {:.1f}",

@@ -48,7 +48,7 @@ class Labels:
 
     def rows(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Those of the library ``rows`` that have a label."""
-        return rows[self.known[rows]]
+        return np.asarray(rows[self.known[rows]])
 
     def tasks(self, rows: NDArray[np.int64]) -> list[Task]:
         """What the metrics see, for labelled tracks at ``rows``: one task, or one for each numeric field."""
@@ -84,7 +84,9 @@ def read_labels(library: Library, fields: Sequence[str], *, untagged: str) -> La
     for name in fields:
         if name not in library.fields:
             known = ", ".join(library.fields) or "none: run `contramuse prepare` again with --labels"
-            raise LibraryError("the library has no such label field", name="--field", value=name, fix=f"It has {known}.")
+            raise LibraryError(
+                "the library has no such label field", name="--field", value=name, fix=f"It has {known}."
+            )
     specs = [library.fields[name] for name in fields]
     if len(specs) > 1 and any(spec.kind != "numeric" for spec in specs):
         kinds = ", ".join(f"{spec.name} is {spec.kind}" for spec in specs)
@@ -93,10 +95,10 @@ def read_labels(library: Library, fields: Sequence[str], *, untagged: str) -> La
     names, spec = tuple(fields), specs[0]
     if spec.kind == "numeric":
         y = np.stack([np.asarray(library.labels(name), np.float64) for name in names], axis=1)
-        return Labels(names, "numeric", names, y, np.isfinite(y).all(axis=1))
+        return Labels(names, "numeric", names, y, np.asarray(np.isfinite(y).all(axis=1)))
     y = np.asarray(library.labels(spec.name))
-    known = (y > 0).any(axis=1) | (untagged == "in") if spec.kind == "multilabel" else y >= 0
-    return Labels(names, spec.kind, tuple(spec.classes), y, known)
+    tagged = (y > 0).any(axis=1) | (untagged == "in") if spec.kind == "multilabel" else y >= 0
+    return Labels(names, spec.kind, tuple(spec.classes), y, np.asarray(tagged))
 
 
 def choose(labels: Labels, rows: NDArray[np.int64], settings: Settings) -> NDArray[np.int64]:

@@ -75,7 +75,9 @@ class Settings:
     def __post_init__(self) -> None:
         for name, words in WORDS.items():
             _check(name, getattr(self, name), getattr(self, name) in words, f"Give {', '.join(words)}.")
-        _check("field", "", bool(self.fields) and len(set(self.fields)) == len(self.fields), "Name a label field, once.")
+        _check(
+            "field", "", bool(self.fields) and len(set(self.fields)) == len(self.fields), "Name a label field, once."
+        )
         for name in ("batch", "epochs"):
             _check(name, getattr(self, name), getattr(self, name) >= 1, "Give 1 or more.")
         for name in ("steps", "patience", "valid_windows", "seconds", "weight_decay"):

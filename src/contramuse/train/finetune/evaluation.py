@@ -1,0 +1,108 @@
+"""The test of a classifier: every labelled track of a split once, metrics with intervals, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from rich.markup import escape
+from rich.table import Table
+
+from contramuse import __version__
+from contramuse.checkpoint.model import load
+from contramuse.errors import LibraryError
+from contramuse.probes.words import METRICS, spanned
+from contramuse.train.finetune.head import load_head
+from contramuse.train.finetune.labels import check_divided, read_labels
+from contramuse.train.finetune.scoring import answer, by_class, confusion, results
+from contramuse.train.finetune.settings import Aggregate
+from contramuse.train.finetune.start import stored_settings
+from contramuse.train.runs import code_version
+
+if TYPE_CHECKING:
+    from contramuse.catalogue.library import Library
+
+FORMAT, VERSION = "contramuse fine-tuning test", 1
+NAMES = {
+    **METRICS,
+    "roc_auc_by_track": "ROC-AUC by track",
+    "average_precision_by_track": "average precision by track",
+}
+
+
+def evaluate(
+    run: Path,
+    library: Library,
+    *,
+    split: str = "test",
+    aggregate: Aggregate | None = None,
+    resamples: int = 1000,
+    accelerator: str = "auto",
+    progress: Callable[[int], None] = lambda done: None,
+) -> dict[str, Any]:
+    """Test the classifier of a run.
+
+    Args:
+        run: folder with model/ and head/.
+        library: with the labels; it may be another than the run was trained on. Classes are matched by name.
+        split: that is tested.
+        aggregate: what is averaged over the windows of a track; the run's own setting if not given.
+        resamples: of the bootstrap.
+        accelerator: "auto", "cpu", "gpu".
+        progress: told how many tracks are done.
+
+    Returns:
+        The content of test.json.
+
+    Raises:
+        UserError: the run has no classifier, or the library does not fit it.
+    """
+    settings, model = stored_settings(run), load(run)
+    head = load_head(run / "head", model_hash=model.model_hash)
+    rule = aggregate or settings.aggregate
+    if library.sample_rate != model.sample_rate:
+        problem = f"has {library.sample_rate} Hz, the model wants {model.sample_rate} Hz"
+        fix = f"Prepare a library at {model.sample_rate} Hz."
+        raise LibraryError(problem, name="library", value=library.root, fix=fix)
+    found = read_labels(library, head.fields, untagged=settings.untagged)
+    if found.kind != head.kind:
+        problem, fix = f"is {found.kind}, the head answers {head.kind}", "Give a library with the field as it was."
+        raise LibraryError(problem, name="--field", value="+".join(head.fields), fix=fix)
+    labels = found.keep(head.classes, untagged=settings.untagged)
+    everything = library.rows(split)
+    rows = labels.rows(everything)
+    check_divided(labels, rows, split=split)
+    device = "cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu"
+    scores, counts = answer(model.to(device), head, library, rows, rule=rule, progress=progress)
+    tasks = labels.tasks(rows)
+    return {
+        "format": FORMAT, "version": VERSION, "contramuse": __version__, "code_version": code_version(),
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "library": {"root": str(library.root), "fingerprint": library.fingerprint},
+        "model": {"hash": model.model_hash, "head": head.info["hash"], "encoder": settings.encoder},
+        "fields": list(head.fields), "kind": head.kind, "split": split, "aggregate": rule,
+        "tracks": len(rows), "windows": int(counts.sum()), "window": model.window,
+        "unlabelled": len(everything) - len(rows),
+        "unknown_classes": [name for name in found.classes if name not in head.classes],
+        "resamples": resamples, "level": 0.95, "results": results(tasks, scores, resamples=resamples, seed=0),
+        "classes": by_class(tasks[0], scores),
+        "confusion": confusion(tasks[0], scores).tolist() if tasks[0].kind == "multiclass" else None,
+    }  # fmt: skip
+
+
+def table(found: dict[str, Any]) -> Table:
+    """The results for a terminal."""
+    title = (
+        f"{'+'.join(found['fields'])}: {found['tracks']:,} tracks of the {found['split']} split, "
+        f"{found['windows']:,} windows of {found['window']:g} s, mean of {found['aggregate']}"
+    )
+    shown = Table(title=escape(title), title_justify="left")
+    for name, side in (("task", "left"), ("result", "right"), ("without features", "right")):
+        shown.add_column(name, justify=side)  # type: ignore[arg-type]
+    for row in found["results"]:
+        floor = "" if row["floor"] is None else f"{row['floor']:.3f}"
+        shown.add_row(escape(f"{row['field']} ({NAMES[row['metric']]})"), spanned(row), floor)
+    return shown

@@ -1,0 +1,101 @@
+"""What validation looks at while a classifier learns, and the end of a run that learns no more."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from numpy.typing import NDArray
+from torch import Tensor
+
+from contramuse.train.finetune.data import LabelledData
+from contramuse.train.finetune.labels import Labels, Scale, loss_of
+from contramuse.train.finetune.module import Classifier
+from contramuse.train.finetune.scoring import aggregate, primary, rescaled
+from contramuse.train.finetune.settings import Settings
+from contramuse.train.keeper import Keeper
+from contramuse.train.pace import Pace
+
+
+class Look:
+    """Loss over the fixed windows of the validation tracks, and the metric of their aggregated answers.
+
+    The windows of a frozen encoder are embedded once.
+
+    Args:
+        labels: of the library.
+        scale: of its numbers.
+        settings: of the run.
+    """
+
+    def __init__(self, labels: Labels, scale: Scale, settings: Settings) -> None:
+        self._labels, self._scale, self._settings = labels, scale, settings
+        self._kept: list[tuple[Tensor, Tensor, NDArray[np.int64]]] | None = None
+        self.seconds = 0.0
+        self.warning: str | None = None
+
+    def look(self, trainer: Trainer, module: Classifier, data: LabelledData) -> dict[str, float]:
+        """The numbers of now, by name; empty without validation tracks. ``valid_error`` is 1 - the metric."""
+        began, was_training = time.perf_counter(), module.training
+        if not len(data.valid_rows):
+            return {}
+        module.eval()
+        try:
+            with torch.no_grad(), trainer.precision_plugin.forward_context():
+                found = self._measure(module, data)
+        finally:
+            module.train(was_training)
+        self.seconds = time.perf_counter() - began
+        return found
+
+    def _measure(self, module: Classifier, data: LabelledData) -> dict[str, float]:
+        parts = self._kept or [
+            (module.represent(batch, purpose="validation").float(), batch.y, batch.rows)
+            for batch in (one.to(module.device) for one in data.fixed_windows())
+        ]
+        if self._settings.encoder == "frozen":
+            self._kept = parts
+        h, y = torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
+        rows = np.concatenate([part[2] for part in parts])
+        loss = float(loss_of(module.head(h), y, kind=self._labels.loss))
+        tracks, first = np.unique(rows, return_index=True)
+        answers = [
+            aggregate(some, module.head, rule=self._settings.aggregate, loss=self._labels.loss)
+            for some in torch.tensor_split(h, torch.from_numpy(np.sort(first)[1:]))
+        ]
+        scores = torch.stack(answers).double().cpu().numpy()
+        tracks = rows[np.sort(first)]
+        metric, value = primary(self._labels.tasks(tracks), rescaled(scores, self._scale))
+        found = {"valid_loss": loss, f"valid_{metric}": value, "valid_error": 1 - value}
+        return {name: number for name, number in found.items() if not math.isnan(number)}
+
+
+class Patience(Callback):
+    """Ends a run after so many looks without a gain; comes after the session in the trainer's callbacks.
+
+    Args:
+        keeper: knows the looks since the best.
+        pace: is told.
+        looks: that are borne; 0 never ends early.
+    """
+
+    def __init__(self, keeper: Keeper, pace: Pace, *, looks: int) -> None:
+        self._keeper, self._pace, self._looks = keeper, pace, looks
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """A run that ended so is not begun again."""
+        self._check(trainer)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """End it where that is due."""
+        self._check(trainer)
+
+    def _check(self, trainer: Trainer) -> None:
+        if self._looks and self._keeper.waited >= self._looks and not self._pace.stopped_by:
+            self._pace.stopped_by, trainer.should_stop = "patience", True
