@@ -14,8 +14,10 @@ from contramuse.cli import import_, recipes, vectors
 from contramuse.cli.corpus import corpus
 from contramuse.cli.demo import demo
 from contramuse.cli.embed import embed
+from contramuse.cli.finetune import finetune
 from contramuse.cli.hub import pull, push
 from contramuse.cli.ledger import ledger
+from contramuse.cli.playlists import playlists
 from contramuse.cli.prepare import prepare
 from contramuse.cli.probe import probe
 from contramuse.cli.report import report
@@ -50,8 +52,10 @@ def _options(
 app.command()(corpus)
 app.command()(demo)
 app.command()(embed)
+app.command()(finetune)
 app.add_typer(import_.app, name="import")
 app.command()(ledger)
+app.command()(playlists)
 app.command()(prepare)
 app.command()(probe)
 app.command()(pull)

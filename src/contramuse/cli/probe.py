@@ -54,8 +54,8 @@ def probe(
     opened = Embeddings.open(embeddings)
     settings = Settings(
         tasks=tuple(task) if task else None,
-        probes=cast(Any, tuple(_words(probe))),
-        baselines=tuple(_words(baselines)),
+        probes=cast(Any, tuple(split_words(probe))),
+        baselines=tuple(split_words(baselines)),
         protocol=cast(Any, "folds" if folds is not None and protocol == "auto" else protocol),
         folds=5 if folds is None else folds,
         group=group,
@@ -67,7 +67,7 @@ def probe(
     with Console(stderr=True).status("reading") as status:
         results = run(
             opened,
-            library=Library.open(library or _embedded_library(opened)),
+            library=Library.open(library or embedded_library(opened)),
             against=[Embeddings.open(other) for other in against or ()],
             settings=settings,
             progress=status.update,
@@ -83,11 +83,17 @@ def probe(
         write_json(json, results)
 
 
-def _words(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
+    """The words of a list with commas; none for "none"."""
     return [] if text == "none" else [word.strip() for word in text.split(",") if word.strip()]
 
 
-def _embedded_library(opened: Any) -> Path:
+def embedded_library(opened: Any) -> Path:
+    """Folder of the library that was embedded.
+
+    Raises:
+        EmbeddingsError: files were embedded.
+    """
     root = opened.meta.get("library_root")
     if not root:
         raise EmbeddingsError(

@@ -8,6 +8,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from contramuse.probes.ranked import metric_title
 from contramuse.probes.words import METRICS, spanned
 
 
@@ -28,6 +29,22 @@ def tables(results: Mapping[str, Any]) -> Iterator[Table]:
             for metric in entry["metrics"]
         ]
         yield _table(f"retrieval among {results['library']['tracks']} tracks", names, rows)
+
+
+def continuation_tables(results: Mapping[str, Any]) -> Iterator[Table]:
+    """One table per ranking of playlist continuation (systems by metrics), and one for what ranks without vectors."""
+    for ranking in (*results["rankings"], "own"):
+        mine = [cell for cell in results["results"] if cell["ranking"] == ranking]
+        names = list(dict.fromkeys(cell["system"] for cell in mine))
+        title = "without audio" if ranking == "own" else f"{ranking}, {results['protocol']['name']}"
+        table = Table(title=escape(title), title_justify="left")
+        table.add_column("system")
+        for metric in results["metrics"]:
+            table.add_column(metric_title(metric), justify="right")
+        for name in names:
+            cells = {cell["metric"]: spanned(cell) for cell in mine if cell["system"] == name}
+            table.add_row(escape(name), *(cells[metric] for metric in results["metrics"]))
+        yield table
 
 
 def _cells(task: Mapping[str, Any], metric: str, probe: str | None, names: list[str]) -> list[str]:
