@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from jaxtyping import Float
@@ -17,6 +17,12 @@ from contramuse.queue import Queue
 from contramuse.rows import Rows
 from contramuse.similarity import Similarity
 from contramuse.targets import Target
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from contramuse.catalogue.library import Library
 
 Absent = Literal["keep", "leave_out", "one_key"]
 
@@ -225,6 +231,11 @@ class Strategy(nn.Module):
         """The weighted sum."""
         parts = zip(self.each(), self.losses(embeddings, rows), strict=True)
         return torch.stack([contrast.weight * loss for contrast, loss in parts]).sum()
+
+    def learn(self, library: Library, rows: NDArray[np.int64]) -> None:
+        """Let the targets read what they must know of ``library``; see ``Target.learn``."""
+        for contrast in self.each():
+            contrast.target = contrast.target.learn(library, rows)
 
     def each(self) -> list[Contrast]:
         """The contrasts, typed."""

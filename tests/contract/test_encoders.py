@@ -38,6 +38,7 @@ CASES = {
         {"bands": 1, "strides": (3, 3, 3, 2, 2, 4, 4, 2, 2), "pool": "mean"}, (1, 20736), (20736, 50000), (100,)
     ),
     "sc_cnn": ({"bands": 48, "channels": 16}, (48, 256), (256, 511, 600), (255,)),
+    "sc_cnn, patches": ({"bands": 48, "channels": 8}, (48, 600), (1024,), ()),
     "short_chunk_res": ({"bands": 32, "channels": 16}, (32, 70), (1, 200), ()),
     "short_chunk_res, tagger": (
         {"bands": 32, "channels": 16, "top": "none", "dropout": 0.5}, (32, 70), (5,), ()

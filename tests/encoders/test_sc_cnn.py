@@ -28,8 +28,9 @@ def test_maps_of_the_blocks():
 @torch.no_grad()
 def test_a_longer_row_has_the_mean_of_its_patches():
     encoder, x = build(), noise(2, 48, 3 * 256 + 100)
-    expected = torch.stack([encoder(x[:, :, start : start + 256]) for start in (0, 256, 512)]).mean(dim=0)
-    assert torch.allclose(encoder(x), expected, atol=1e-6)
+    steps = torch.stack([encoder(x[:, :, start : start + 256]) for start in (0, 256, 512)], dim=1)
+    assert torch.allclose(encoder.sequence(x), steps, atol=1e-6)
+    assert torch.allclose(encoder(x), steps.mean(dim=1), atol=1e-6)
     assert torch.equal(encoder(x), encoder(x[:, :, :768]))
 
 

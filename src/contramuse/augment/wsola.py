@@ -144,15 +144,16 @@ def _read_at(x: Float[Tensor, "b t"], ratio: Float[Tensor, " b"], beyond: Beyond
     samples, step = x.shape[1], (ratio * 2.0**24).to(torch.int64)[:, None]
     place = torch.arange(samples, device=x.device) * step
     floor = place >> 24
+    u = (place & (2**24 - 1)).to(x.dtype).mul_(2.0**-24)
+    length = int(floor[:, -1].max()) + 1
+    if beyond == "mirror":
+        around = torch.arange(-1, length + 2, device=x.device).remainder_(max(1, 2 * (samples - 1)))
+        longer = x[:, around.minimum(2 * (samples - 1) - around).clamp_(min=0)]
+    else:
+        longer = torch.nn.functional.pad(x, (1, max(0, length + 2 - samples)))
     y = torch.zeros_like(x)
-    for tap, weight in zip((-1, 0, 1, 2), _weights((place & (2**24 - 1)) * 2.0**-24), strict=True):
-        index = floor + tap
-        if beyond == "mirror":
-            index.remainder_(max(1, 2 * (samples - 1)))
-            y.addcmul_(x.gather(1, index.minimum(2 * (samples - 1) - index).clamp_(min=0)), weight)
-        else:
-            outside = (index < 0) | (index >= samples)
-            y.addcmul_(x.gather(1, index.clamp_(0, samples - 1)).masked_fill_(outside, 0.0), weight)
+    for tap, weight in enumerate(_weights(u)):
+        y.addcmul_(longer[:, tap : tap + length].gather(1, floor), weight)
     return y if beyond == "mirror" else y.masked_fill_(place > (samples - 1) << 24, 0.0)
 
 

@@ -19,7 +19,10 @@ def train(
         list[str] | None, typer.Argument(help="Settings as key=value: train.batch=64 ...", show_default=False)
     ] = None,
     data: Annotated[
-        Path | None, typer.Option("--data", help="Library that `contramuse prepare` wrote.", show_default=False)
+        list[Path] | None,
+        typer.Option(
+            "--data", help="Library that `contramuse prepare` wrote; several are joined to one.", show_default=False
+        ),
     ] = None,
     out: Annotated[
         Path | None,
@@ -43,10 +46,10 @@ def train(
         raise UserError("is missing", name="RECIPE", fix="Give one of `contramuse recipes`, e.g. masked.")
     if resume is not None and out is not None:
         raise UserError("goes on in its own folder", name="--resume", value=resume, fix="Leave out -o.")
-    if resume is None and data is None:
+    if resume is None and not data:
         raise UserError("is missing", name="--data", fix="Give the library that `contramuse prepare` wrote.")
     _run(
-        recipe, overrides=overrides or [], data=data, out=out, minutes=minutes, resume=resume, devices=devices,
+        recipe, overrides=overrides or [], data=data or [], out=out, minutes=minutes, resume=resume, devices=devices,
         accelerator=accelerator, began=began,
     )  # fmt: skip
 
@@ -55,7 +58,7 @@ def _run(
     name: str | None,
     *,
     overrides: list[str],
-    data: Path | None,
+    data: list[Path],
     out: Path | None,
     minutes: float | None,
     resume: Path | None,
@@ -68,6 +71,7 @@ def _run(
     keep_freed_memory()
     from rich.console import Console
 
+    from contramuse.catalogue.joined import Joined, join
     from contramuse.catalogue.library import Library
     from contramuse.recipe import load_recipe
     from contramuse.train.fit import fit
@@ -75,7 +79,8 @@ def _run(
 
     if resume is not None:
         facts = stored_run(resume)
-        found, library, run = stored_recipe(resume), Library.open(data or facts["library"]), resume
+        places: list[Path] = data or [Path(place) for place in facts.get("libraries", [facts["library"]])]
+        found, run = stored_recipe(resume), resume
         if name is not None and load_recipe(name, overrides).hash != found.hash:
             raise UserError(
                 f"the run in {resume} was started with another recipe or other settings",
@@ -83,11 +88,15 @@ def _run(
             )  # fmt: skip
         minutes = minutes or facts["minutes"]
     else:
-        found, library = load_recipe(str(name), overrides), Library.open(Path(str(data)))
+        found, places = load_recipe(str(name), overrides), data
         run = out or next_run(found.name)
+    console = Console()
+    library = join([Library.open(place) for place in places])
+    for line in library.said if isinstance(library, Joined) else ():
+        console.print(line, style="yellow")
     outcome = fit(
         found, library, run, minutes=minutes, start="resume" if resume else "new",
-        devices=_count(devices), accelerator=accelerator, console=Console(), began=began,
+        devices=_count(devices), accelerator=accelerator, console=console, began=began,
     )  # fmt: skip
     if outcome.stopped_by.startswith("SIG"):
         raise typer.Exit(130)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from einops import rearrange
 from jaxtyping import Float
@@ -20,6 +22,9 @@ class CPCConv(SequenceEncoder):
     Args:
         bands: channels of the input (given by the frontend): 1 for a waveform.
         dim: channels of each convolution, and size of a step.
+        initialise: "kaiming" keeps the level of a signal through the layers, none of which is normalised; under
+            "torch", PyTorch's default, each makes it some two and a half times smaller, and the first hundreds of
+            steps only undo that.
 
     Raises:
         UserError: an input too short for one step.
@@ -27,13 +32,17 @@ class CPCConv(SequenceEncoder):
 
     axes = ("segment",)
 
-    def __init__(self, *, bands: int, dim: int = 512) -> None:
+    def __init__(self, *, bands: int, dim: int = 512, initialise: Literal["kaiming", "torch"] = "kaiming") -> None:
         super().__init__()
         self.dim = self.step_dim = dim
         self.layers = nn.ModuleList(
             nn.Conv1d(dim if i else bands, dim, taps, stride=stride, padding=padding)
             for i, (taps, stride, padding) in enumerate(LAYERS)
         )
+        if initialise == "kaiming":
+            for layer in self.layers:
+                assert isinstance(layer, nn.Conv1d)
+                nn.init.kaiming_uniform_(layer.weight, mode="fan_in", nonlinearity="relu")
 
     def frames(self, samples: int) -> int:
         """How many steps ``samples`` samples leave; 0 where they are too few."""

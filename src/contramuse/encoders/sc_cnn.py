@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from contramuse.encoders.image import ConvPool, as_image, check_bands, check_frames, store_channels_last
+from contramuse.encoders.sequence import SequenceEncoder
 
 PATCH = 256
 GROWTH = (1, 1, 2, 2, 2, 2, 4)
@@ -17,12 +18,13 @@ POOLS = ((2, 2), (2, 2), (2, 2), (2, 2), (1, 2), (1, 2), (2, 2))
 """Bands and frames of a window of each pool."""
 
 
-class SCCNN(nn.Module):
+class SCCNN(SequenceEncoder):
     """Patches of 256 frames to 1,024 numbers each, and their mean; 3,398,018 parameters.
 
     Batch normalisation of the input, seven blocks of a 3 x 3 convolution, batch normalisation, ReLU and a max-pool;
     the 512 channels, 1 band and 2 frames that are left are the vector. A longer row is cut into consecutive patches
-    of 256 frames (an incomplete last one is not seen) and has the mean of their vectors, as a song has in the paper.
+    of 256 frames (an incomplete last one is not seen), the steps of its sequence; its vector is their mean, as that of
+    a song in the paper.
 
     Args:
         bands: number of bands f of the features (given by the frontend); 48 as published.
@@ -37,7 +39,8 @@ class SCCNN(nn.Module):
         super().__init__()
         check_bands(bands, 32, usual=48)
         widths = [channels * growth for growth in GROWTH]
-        self.dim = widths[-1] * (bands // 32) * (PATCH // 128)
+        self.axes = ("segment",)
+        self.dim = self.step_dim = widths[-1] * (bands // 32) * (PATCH // 128)
         self.norm = nn.BatchNorm2d(1)
         self.blocks = nn.Sequential(
             *(
@@ -47,8 +50,10 @@ class SCCNN(nn.Module):
         )
         store_channels_last(self.blocks)
 
-    def forward(self, x: Float[Tensor, "b f n"], generator: torch.Generator | None = None) -> Float[Tensor, "b h"]:
-        """The mean vector of each row's patches.
+    def sequence(
+        self, x: Float[Tensor, "b f n"], generator: torch.Generator | None = None
+    ) -> Float[Tensor, "b segment d"]:
+        """The vector of each patch.
 
         Args:
             x: features, 256 frames or more.
@@ -60,5 +65,5 @@ class SCCNN(nn.Module):
         check_frames(x.shape[2], PATCH, fix="Take longer crops: 256 frames are one patch.")
         patches = x.unfold(2, PATCH, PATCH).transpose(1, 2)
         h = self.blocks(self.norm(as_image(patches.flatten(0, 1))))
-        vectors: Tensor = h.flatten(1).unflatten(0, patches.shape[:2]).mean(dim=1)
+        vectors: Tensor = h.flatten(1).unflatten(0, patches.shape[:2])
         return vectors

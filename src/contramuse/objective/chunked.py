@@ -107,17 +107,18 @@ def _work(
 ) -> tuple[Tensor, Tensor, list[Tensor]]:
     """Losses, which rows count, and the gradients of row_weights . losses by q, the keys and the parts' weights."""
     sums = [torch.zeros_like(x) for x in (q, keys, *weights)]
-    made = []
+    # Made before the blocks: small results between their matrices would keep the heap from using their place again.
+    losses, counts = q.new_zeros(len(q)), torch.zeros(len(q), dtype=torch.bool, device=q.device)
     for part in _parts(len(q), rows):
         with torch.enable_grad():
             leaves = (q[part].detach().requires_grad_(), keys.detach().requires_grad_())
-            losses, counts = block(part, *leaves)
-        found = torch.autograd.grad(losses, (*leaves, *weights), row_weights[part], allow_unused=True)
-        made.append((losses.detach(), counts))
+            own, counts[part] = block(part, *leaves)
+        losses[part] = own.detach()
+        found = torch.autograd.grad(own, (*leaves, *weights), row_weights[part], allow_unused=True)
         for whole, gradient in zip((sums[0][part], *sums[1:]), found, strict=True):
             if gradient is not None:
                 whole += gradient
-    return torch.cat([losses for losses, _ in made]), torch.cat([counts for _, counts in made]), sums
+    return losses, counts, sums
 
 
 def _parts(count: int, rows: int) -> list[slice]:

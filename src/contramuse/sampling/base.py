@@ -78,6 +78,10 @@ class Sampler(ABC):
             [batches batch], each row one batch.
         """
 
+    def chosen(self, library: Library, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The tracks of ``rows`` whose labels are ever seen: int64 [m]."""
+        return rows
+
     def check(self, library: Library, rows: NDArray[np.int64], *, batch: int) -> dict[str, object]:
         """Make sure that ``library`` has what this sampler needs; facts about it for the run's description.
 

@@ -45,7 +45,7 @@ class Mixed(Sampler):
                 raise RecipeError("is a share", name=name, value=value, fix="Give 0 to 1.")
 
     def chosen(self, library: Library, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The tracks of ``rows`` whose labels are used: int64 [m], ascending.
+        """See ``Sampler.chosen``; ascending.
 
         Raises:
             LibraryError: the library has no such field.

@@ -154,6 +154,11 @@ class MusicData(LightningDataModule):
             **({"sampler": sampler} if sampler else {}),
         }  # fmt: skip
 
+    @property
+    def labelled_rows(self) -> NDArray[np.int64]:
+        """The training tracks whose labels are ever seen."""
+        return self._sampler.chosen(self.library, self.rows)
+
     def _process(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 

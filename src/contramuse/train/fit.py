@@ -96,6 +96,7 @@ def fit(
     elif not is_launched():
         claim(run)
     module = Contrastive(recipe, sample_rate=library.sample_rate)
+    module.strategy.learn(library, data.labelled_rows)
     bar = Bar(None if is_launched() else console)
     pace = Pace(recipe.train, minutes=minutes, began=began)
     watch, keeper = Watch(library, tower=recipe.embed.tower), Keeper(checkpoint.parent)

@@ -83,6 +83,7 @@ def describe(run: Path, recipe: Recipe, library: Library, *, minutes: float | No
             "recipe": recipe.name,
             "recipe_hash": recipe.hash,
             "library": str(Path(library.root).absolute()),
+            "libraries": [str(Path(root).absolute()) for root in library.info.get("joined", [library.root])],
             "library_fingerprint": library.fingerprint,
             "code_version": code_version(),
             "minutes": minutes,
