@@ -69,8 +69,10 @@ def chunked(
     if torch.is_grad_enabled() and any(x.requires_grad for x in (q, keys, *weights)):
         losses, counts = _Blocks.apply(block, rows, q, keys, *weights)  # type: ignore[no-untyped-call]
         return losses, counts
-    made = [block(part, q[part], keys) for part in _parts(len(q), rows)]
-    return torch.cat([losses for losses, _ in made]), torch.cat([counts for _, counts in made])
+    losses, counts = _results(q)
+    for part in _parts(len(q), rows):
+        losses[part], counts[part] = block(part, q[part], keys)
+    return losses, counts
 
 
 class _Blocks(torch.autograd.Function):
@@ -107,8 +109,7 @@ def _work(
 ) -> tuple[Tensor, Tensor, list[Tensor]]:
     """Losses, which rows count, and the gradients of row_weights . losses by q, the keys and the parts' weights."""
     sums = [torch.zeros_like(x) for x in (q, keys, *weights)]
-    # Made before the blocks: small results between their matrices would keep the heap from using their place again.
-    losses, counts = q.new_zeros(len(q)), torch.zeros(len(q), dtype=torch.bool, device=q.device)
+    losses, counts = _results(q)
     for part in _parts(len(q), rows):
         with torch.enable_grad():
             leaves = (q[part].detach().requires_grad_(), keys.detach().requires_grad_())
@@ -119,6 +120,12 @@ def _work(
             if gradient is not None:
                 whole += gradient
     return losses, counts, sums
+
+
+def _results(q: Tensor) -> tuple[Tensor, Tensor]:
+    """Where losses and counts go. Small results of each block, between its matrices, would litter the heap so that
+    their place cannot be used again: 9.5 GB instead of 0.4 for 65,536 rows, 32 at a time."""
+    return q.new_zeros(len(q)), torch.zeros(len(q), dtype=torch.bool, device=q.device)
 
 
 def _parts(count: int, rows: int) -> list[slice]:
