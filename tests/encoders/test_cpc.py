@@ -168,6 +168,15 @@ def test_convolutions_are_those_of_clmr_v1():
     assert [small.frames(n) for n in (1, 5)] == [0, 0]
 
 
+def test_initialise_keeps_the_level():
+    x, levels = steps(1, 1, 4800) * 0.1, {}
+    for word in ("kaiming", "torch"):
+        torch.manual_seed(0)
+        levels[word] = ENCODERS["cpc_conv"](bands=1, dim=256, initialise=word).sequence(x).std().item()
+    assert levels["kaiming"] > 0.03
+    assert levels["torch"] < levels["kaiming"] / 3
+
+
 def test_encoder_and_head_learn_together():
     """A few steps on sequences in which the next step is the last one turned lower the loss below chance."""
     torch.manual_seed(0)
