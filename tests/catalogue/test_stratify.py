@@ -3,10 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contramuse.catalogue.stratify import split_rows, stratified_parts, stratified_share, stratified_splits
+from contramuse.catalogue.stratify import stratified_parts, stratified_share, stratified_splits
 from contramuse.errors import UserError
-
-MELON_50 = {"train": 0.6, "valid": 0.2, "test": 0.2}
 
 
 def tags(n, c, *, seed=0, chance=0.15):
@@ -85,28 +83,3 @@ def test_parts_are_as_large_as_their_shares(n, seed):
 def test_shares_that_do_not_sum_to_one():
     with pytest.raises(UserError, match="do not sum to 1"):
         stratified_parts(np.zeros(3, np.int64), shares=(0.5, 0.4), seed=0)
-
-
-@pytest.mark.parametrize("base", [0, 5000])
-def test_appendix_a_no_test_song_is_in_training_of_melon_50(base):
-    """1,000 songs inside a larger library; the parts are rows of the library, whatever its numbering."""
-    labels = tags(base + 1000, 50)
-    songs = np.random.default_rng(1).permutation(np.arange(base, base + 1000))
-    parts = split_rows(songs, labels, seed=0, shares=MELON_50)
-    assert [len(parts[name]) for name in MELON_50] == [600, 200, 200]
-    assert np.intersect1d(parts["test"], parts["train"]).size == 0
-    assert np.intersect1d(parts["test"], parts["valid"]).size == 0
-    np.testing.assert_array_equal(np.sort(np.concatenate(list(parts.values()))), np.sort(songs))
-
-
-def test_appendix_a_the_published_mistake_leaks():
-    """Positions of a split of the remaining songs, read with the numbering of all songs: 3 in 5 test songs leak."""
-    generator = np.random.default_rng(0)
-    songs = np.arange(1000)
-    order = generator.permutation(1000)
-    test, rest = order[:200], np.sort(order[200:])
-    positions = generator.permutation(len(rest))
-    train, valid = songs[positions[200:]], songs[positions[:200]]  # songs[...] where rest[...] was meant
-    assert 105 < np.intersect1d(test, train).size < 135
-    assert 25 < np.intersect1d(test, valid).size < 55
-    assert np.intersect1d(test, rest[positions[200:]]).size == 0

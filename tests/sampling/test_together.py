@@ -39,37 +39,7 @@ def library(tmp_path):
     return write_lists(tmp_path, groups={"playlists": playlists, "artist": artists}, labels=labels)
 
 
-def test_appendix_a_a_list_of_five_gives_two_pairs_and_leaves_one():
-    lists = lists_of([3, 5, 7, 8, 9])
-    left = set()
-    for seed in range(40):
-        pairs = pairs_of(lists, seed=seed)
-        assert pairs.shape == (2, 2)
-        assert len(set(pairs.ravel().tolist())) == 4
-        left |= {3, 5, 7, 8, 9} - set(pairs.ravel().tolist())
-    assert left == {3, 5, 7, 8, 9}
-
-
 memberships = st.lists(st.lists(st.integers(0, 14), max_size=12), min_size=1, max_size=8)
-
-
-@given(members=memberships, seed=st.integers(0, 99), size=st.integers(2, 4))
-@settings(max_examples=100, deadline=None)
-def test_appendix_a_exclusive_a_track_is_in_at_most_one_pair(members, seed, size):
-    groups = pairs_of(lists_of(*members), seed=seed, size=size)
-    assert max(Counter(groups.ravel().tolist()).values(), default=0) <= 1
-    for group in groups.tolist():
-        assert any(set(group) <= set(own) for own in members)
-
-
-@given(members=memberships, seed=st.integers(0, 99))
-@settings(max_examples=100, deadline=None)
-def test_appendix_a_artists_a_track_is_in_at_most_one_pair_of_each_list(members, seed):
-    pairs = pairs_of(lists_of(*members), seed=seed, repeats="across_lists")
-    assert len(pairs) == sum(len(set(own)) // 2 for own in members)
-    of_track = Counter(pairs.ravel().tolist())
-    for track, count in of_track.items():
-        assert count <= sum(track in own for own in members)
 
 
 @given(members=memberships, seed=st.integers(0, 20))
