@@ -12,7 +12,7 @@ from contramuse.objective.base import Objective, log_sum_exp, positives
 
 @dataclass(frozen=True, kw_only=True)
 class Decoupled(Objective):
-    """InfoNCE whose denominator has the negatives only (DCL, Yeh et al. 2022, equation 6, without its weighting).
+    """InfoNCE whose denominator has the negatives only (DCL, Yeh et al. 2022, without its weighting).
 
     loss_i = - sum_j P_ij S_ij + log sum_{j in C_i, T_ij = 0} exp S_ij. In InfoNCE an easy positive makes the gradient
     of all negatives small, more so in small batches; here it does not. With several positives, weighted or not, all

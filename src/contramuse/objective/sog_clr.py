@@ -40,7 +40,9 @@ class SogCLR(Objective, nn.Module):
     def __init__(self, *, gamma: float = 0.9) -> None:
         super().__init__()
         if not 0 < gamma <= 1:
-            raise RecipeError("must be above 0, at most 1", name="gamma", value=gamma, fix="The paper has 0.9.")
+            raise RecipeError(
+                "must be above 0, at most 1", name="gamma", value=gamma, fix="Its published code has 0.9."
+            )
         self.gamma = gamma
         self.register_buffer("log_u", torch.zeros(0))
 

@@ -15,8 +15,8 @@ from contramuse.objective.base import Objective, check_above_0, positives
 class Triplet(Objective):
     """sum_p P_ip mean_n max(0, margin - S_ip + S_in) over the positives p and the negatives n (T_in = 0).
 
-    The max-margin loss of the metric learning for music before contrastive losses (Choi, Lee, Park and Nam 2019, with
-    cosine and a margin of 0.4). A query without a positive or without a negative does not count.
+    The max-margin loss of metric learning before contrastive losses (FaceNet, Schroff et al. 2015; Choi et al. 2019 for
+    music and tags), over all negatives. A query without a positive or without a negative does not count.
 
     Args:
         margin: by how much a positive should be nearer, in the similarity's unit.
