@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -129,6 +130,11 @@ def read_class_vectors(library: Library, name: str, *, field: str) -> NDArray[np
         if (field, known) in place:
             out[row] = vectors[place[field, known]]
     return out
+
+
+def vectors_hash(vectors: NDArray[np.float32]) -> str:
+    """Changes with any number of ``vectors`` [n d]: factors that are made anew are turned some other way."""
+    return hashlib.sha256(np.ascontiguousarray(vectors, "<f4").tobytes()).hexdigest()[:16]
 
 
 def stored_vectors(root: Path) -> list[dict[str, Any]]:

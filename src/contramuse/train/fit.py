@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from rich.console import Console
 
+from contramuse.catalogue.vectors import vectors_hash
 from contramuse.checkpoint.model import save_model
 from contramuse.train.bar import Bar
 from contramuse.train.data import MusicData
@@ -21,6 +22,7 @@ from contramuse.train.runs import claim, code_version, describe, is_launched, sa
 from contramuse.train.session import Session
 from contramuse.train.trainer import build_trainer, told
 from contramuse.train.watch import Watch
+from contramuse.views import Tags, Vector
 
 if TYPE_CHECKING:
     from contramuse.catalogue.library import Library
@@ -140,6 +142,7 @@ def _save_models(recipe: Recipe, library: Library, run: Path, module: Contrastiv
     facts = {
         "code_version": code_version(),
         "library_fingerprint": library.fingerprint,
+        **_asked(recipe, library),
     }
     checkpoints = run / "checkpoints"
     best = checkpoints / "best.ckpt"
@@ -153,3 +156,14 @@ def _save_models(recipe: Recipe, library: Library, run: Path, module: Contrastiv
             run / folder, towers=module.towers, tower=recipe.embed.tower, recipe=recipe.resolved(),
             sample_rate=library.sample_rate, extra={**facts, **state["numbers"]},
         )  # fmt: skip
+
+
+def _asked(recipe: Recipe, library: Library) -> dict[str, dict[str, object]]:
+    """What a search must know to ask the towers of tags and of vectors: what each number of a view stands for."""
+    takes = recipe.build_takes()
+    tags = {view: take for view, take in takes.items() if isinstance(take, Tags)}
+    vectors = {view: take.name for view, take in takes.items() if isinstance(take, Vector)}
+    return {
+        "tags": {v: {"labels": t.labels, "classes": list(library.fields[t.labels].classes)} for v, t in tags.items()},
+        "vectors": {v: {"name": n, "hash": vectors_hash(library.vectors(n))} for v, n in vectors.items()},
+    }
