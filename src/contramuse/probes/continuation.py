@@ -234,7 +234,8 @@ def taught_company(model_path: str | None) -> list[str]:
     sampler = recipe["sampler"]
     found = [f"lists by {sampler['by']}"] if sampler["kind"] == "together" else []
     takes = [view["take"] for view in recipe["views"].values()]
-    return found + [f"vectors {take['name']}" for take in takes if take["kind"] == "vector"]
+    found += [f"vectors {take['name']}" for take in takes if take["kind"] == "vector"]
+    return found + [f"tags {take['labels']}" for take in takes if take["kind"] == "tags"]
 
 
 def _by_vectors(compared: Sequence[System], ranking: str, test: _Test, progress: Progress) -> dict[str, Scored]:
