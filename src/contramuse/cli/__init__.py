@@ -22,6 +22,7 @@ from contramuse.cli.prepare import prepare
 from contramuse.cli.probe import probe
 from contramuse.cli.report import report
 from contramuse.cli.search import search
+from contramuse.cli.stems import stems
 from contramuse.cli.train import train
 from contramuse.errors import ContramuseError
 
@@ -63,6 +64,7 @@ app.command()(push)
 app.add_typer(recipes.app, name="recipes")
 app.command()(report)
 app.command()(search)
+app.command()(stems)
 app.command()(train)
 app.add_typer(vectors.app, name="vectors")
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from contramuse.errors import EmbeddingsError
+from contramuse.errors import EmbeddingsError, UserError
 
 
 def probe(
@@ -19,7 +19,7 @@ def probe(
         Path | None, typer.Option(help="The library with the labels; the one that was embedded if not given.")
     ] = None,
     against: Annotated[list[Path] | None, typer.Option(help="Other embeddings of the same tracks; repeatable.")] = None,
-    probe: Annotated[str, typer.Option(help="linear, mlp, knn; the first is the one sentences are about.")] = (
+    probe: Annotated[str, typer.Option(help="linear, mlp, knn, prototype; sentences are about the first.")] = (
         "linear,mlp,knn"
     ),
     baselines: Annotated[str, typer.Option(help="random, mfcc, mel; or none.")] = "random,mfcc,mel",
@@ -34,6 +34,12 @@ def probe(
     resamples: Annotated[int, typer.Option(help="Bootstrap resamples.")] = 1000,
     resample: Annotated[str | None, typer.Option(help="Resample whole groups of this name, not tracks.")] = None,
     seed: Annotated[int, typer.Option(help="Of the random weights.")] = 0,
+    train_on: Annotated[str, typer.Option(help="tracks, or segments: every window is an item (CLMR v1).")] = "tracks",
+    aggregate: Annotated[
+        str, typer.Option(help="Mean over a tested track's windows of: embeddings, probabilities, logits.")
+    ] = "embeddings",
+    shares: Annotated[str, typer.Option(help="Shares of the labels, each a probe of its own: 1,0.1,0.01.")] = "1",
+    share_rule: Annotated[str, typer.Option(help="exact, or powerset (CLMR v1).")] = "exact",
     json: Annotated[Path | None, typer.Option(help="Write all numbers to this file.")] = None,
 ) -> None:
     """Probe frozen embeddings against a library's labels, beside baselines that are added by themselves.
@@ -63,6 +69,10 @@ def probe(
         resamples=resamples,
         resample=resample,
         seed=seed,
+        train_on=cast(Any, train_on),
+        aggregate=cast(Any, aggregate),
+        shares=tuple(_share(word) for word in split_words(shares)),
+        share_rule=cast(Any, share_rule),
     )
     with Console(stderr=True).status("reading") as status:
         results = run(
@@ -81,6 +91,13 @@ def probe(
         console.print(f"Left out: {'; '.join(left_out(results))}.", highlight=False, markup=False)
     if json is not None:
         write_json(json, results)
+
+
+def _share(word: str) -> float:
+    try:
+        return float(word)
+    except ValueError as error:
+        raise UserError("is not a number", name="--shares", value=word, fix="Give shares as 1,0.1,0.01.") from error
 
 
 def split_words(text: str) -> list[str]:

@@ -52,6 +52,11 @@ def read_meta(folder: Path) -> dict[str, Any]:
     return meta
 
 
+def output_of(meta: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the vectors are, as ``Tower.emit`` takes it; the encoder's where nothing is said."""
+    return tuple(meta.get("output", ("encoder",)))
+
+
 def part_files(folder: Path) -> list[Path]:
     """The finished parts, in order."""
     return sorted(folder.glob("part-*.parquet"))
@@ -132,6 +137,11 @@ class Embeddings:
     def dim(self) -> int:
         """Numbers per vector."""
         return int(self.meta["dim"])
+
+    @property
+    def parts(self) -> dict[str, int]:
+        """Widths of the parts of a vector by name, in order: heads, or one part, "encoder" or "head"."""
+        return dict(self.meta.get("parts") or {output_of(self.meta)[0]: self.dim})
 
     def column(self, name: str) -> NDArray[Any]:
         """A column by name: text [n] for id, path, title, artist, album, split; float64 [n] for seconds; int for count.
@@ -221,6 +231,23 @@ class Embeddings:
             )  # fmt: skip
         values: NDArray[Any] = self._cell(row, "windows").flatten().flatten().to_numpy(zero_copy_only=False)
         return values.astype(np.float32).reshape(-1, self.dim)
+
+    def every_window(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The vectors of the windows of all tracks, one track after another, float32 [w h], and how many each has [n].
+
+        Raises:
+            EmbeddingsError: they were not kept.
+        """
+        if not len(self) or self.meta["windows"] != "kept":
+            self.windows(0)
+        vectors, counts = [], []
+        for part in self._parts:
+            for batch in part.iter_batches(columns=["windows"]):
+                column = batch.column(0)
+                counts.append(column.value_lengths().to_numpy().astype(np.int64))
+                values: NDArray[Any] = column.flatten().flatten().to_numpy(zero_copy_only=False)
+                vectors.append(values.astype(np.float32, copy=False).reshape(-1, self.dim))
+        return np.concatenate(vectors), np.concatenate(counts)
 
     def _cell(self, row: int, column: str) -> Any:
         """An Arrow array of the one value."""

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from contramuse.checkpoint.folder import read_info
 from contramuse.errors import LibraryError, ModelFileError, RecipeError, UserError
 from contramuse.probes import folds
-from contramuse.probes.selection import NAMES, Name
+from contramuse.probes.segments import Aggregate, How, ShareRule, TrainOn
+from contramuse.probes.selection import NAMES, USUAL, Name
 from contramuse.probes.tasks import Catalogue, codes, membership
 from contramuse.recipe import Recipe
 
@@ -30,7 +31,7 @@ class Settings:
 
     Args:
         tasks: label fields; None is all of them.
-        probes: of "linear", "mlp", "knn"; the first is the one that sentences are about.
+        probes: of "linear", "mlp", "knn", "prototype"; the first is the one that sentences are about.
         baselines: of "random", "mfcc", "mel".
         protocol: "auto", "split" (the library's stored split) or "folds" (cross-validation by group).
         folds: parts of the cross-validation.
@@ -39,10 +40,14 @@ class Settings:
         resamples: of the bootstrap.
         resample: group whose tracks are drawn together by the bootstrap; None draws single tracks.
         seed: of the random weights and of the bootstrap.
+        train_on: "tracks" or "segments" (every window is an item; embeddings must have kept them).
+        aggregate: what is averaged over the windows of a tested track: "embeddings", "probabilities" or "logits".
+        shares: of the labelled training tracks; each is a probe of its own in the results.
+        share_rule: "exact" or "powerset"; see ``segments.How``.
     """
 
     tasks: tuple[str, ...] | None = None
-    probes: tuple[Name, ...] = NAMES
+    probes: tuple[Name, ...] = USUAL
     baselines: tuple[str, ...] = BASELINES
     protocol: Literal["auto", "split", "folds"] = "auto"
     folds: int = 5
@@ -51,6 +56,14 @@ class Settings:
     resamples: int = 1000
     resample: str | None = None
     seed: int = 0
+    train_on: TrainOn = "tracks"
+    aggregate: Aggregate = "embeddings"
+    shares: tuple[float, ...] = (1.0,)
+    share_rule: ShareRule = "exact"
+
+    def how(self, share: float = 1.0) -> How:
+        """What a probe learns from under a share of the labels."""
+        return How(self.train_on, self.aggregate, share, self.share_rule)
 
     def __post_init__(self) -> None:
         checks: list[tuple[str, Any, bool, str]] = [
@@ -65,6 +78,15 @@ class Settings:
             ("--protocol", self.protocol, self.protocol in ("auto", "split", "folds"), "Give auto, split or folds."),
         ]
         checks += [("--probe", p, p in NAMES, f"Give {', '.join(NAMES)}.") for p in self.probes]
+        words = {
+            "train_on": ("tracks", "segments"), "aggregate": ("embeddings", "probabilities", "logits"),
+            "share_rule": ("exact", "powerset"),
+        }  # fmt: skip
+        for key, known in words.items():
+            value = getattr(self, key)
+            checks.append((f"--{key.replace('_', '-')}", value, value in known, f"Give {', '.join(known)}."))
+        checks.append(("--shares", "", bool(self.shares), "Give one share or more."))
+        checks += [("--shares", s, 0 < s <= 1, "Give shares above 0 and at most 1.") for s in self.shares]
         checks += [("--baselines", b, b in BASELINES, f"Give {', '.join(BASELINES)} or none.") for b in self.baselines]
         for name, value, right, fix in checks:
             if not right:
@@ -80,9 +102,9 @@ class Protocol:
     group: NDArray[np.int64] | None
     facts: dict[str, Any]
 
-    def plan_for(self, probe: Name) -> list[tuple[int, list[folds.Fold]]]:
-        """The seeds that make a difference: on a stored split only the MLP has anything to draw."""
-        return self.plan if self.kind == "folds" or probe == "mlp" else self.plan[:1]
+    def plan_for(self, probe: Name, *, share: float = 1.0) -> list[tuple[int, list[folds.Fold]]]:
+        """The seeds that make a difference: on a stored split only the MLP and a share of the labels draw anything."""
+        return self.plan if self.kind == "folds" or probe == "mlp" or share < 1 else self.plan[:1]
 
 
 def make_protocol(
@@ -112,6 +134,10 @@ def make_protocol(
         )
     numbers = list(range(settings.seeds))
     common = {
+        "train_on": settings.train_on,
+        "aggregate": settings.aggregate,
+        "shares": list(settings.shares),
+        "share_rule": settings.share_rule,
         "seeds": numbers,
         "resamples": settings.resamples,
         "resampled": settings.resample or "tracks",

@@ -15,6 +15,7 @@ from contramuse.probes import metrics
 from contramuse.probes.estimators import Standard, prior_scores
 from contramuse.probes.folds import Fold
 from contramuse.probes.intervals import Difference, Interval, Resamples, difference, interval
+from contramuse.probes.segments import How, Segments, answers, items, reduced, titled
 from contramuse.probes.selection import Name, choose
 from contramuse.probes.tasks import Task, baseline_score
 
@@ -32,6 +33,7 @@ class System:
         vectors: float32 [n h], one row per track, the same tracks for every system.
         note: how the vectors were made, one sentence.
         facts: hashes and settings for the record.
+        segments: the windows of the tracks, where they are needed and there are any.
     """
 
     name: str
@@ -39,6 +41,7 @@ class System:
     vectors: Float[np.ndarray, "n h"]
     note: str = ""
     facts: tuple[tuple[str, Any], ...] = ()
+    segments: Segments | None = None
 
 
 @dataclass
@@ -50,7 +53,7 @@ class Predictions:
 
 
 def predict(
-    system: System, *, task: Task, probe: Name, plan: Sequence[tuple[int, Sequence[Fold]]]
+    system: System, *, task: Task, probe: Name, plan: Sequence[tuple[int, Sequence[Fold]]], how: How | None = None
 ) -> tuple[Predictions, NDArray[np.int64]]:
     """Scores of every tested track under each seed of the ``plan``, and the tested tracks (the same for every seed)."""
     scores: list[NDArray[np.float64]] = []
@@ -62,21 +65,39 @@ def predict(
     for seed, folds in plan:
         pooled = np.full((len(tested), task.columns), np.nan)
         for fold in folds:
-            train, valid, test = (rows[task.known[rows]] for rows in (fold.train, fold.valid, fold.test))
+            test = fold.test[task.known[fold.test]]
             if len(test) == 0:
                 continue
-            scale = Standard().fit(system.vectors[train])
-            parts = [(scale.transform(system.vectors[rows]), task.y[rows]) for rows in (train, valid)]
-            fitted, setting = choose(
-                probe, kind=task.kind, classes=task.columns, train=parts[0], valid=parts[1], seed=seed
-            )
-            answer = fitted.predict(scale.transform(system.vectors[test]))
-            if task.kind == "multilabel":
-                answer = answer - prior_scores(task.y[np.concatenate([train, valid])].mean(axis=0), "multilabel")
+            answer, setting = _fold(system, task, probe, fold, how or How(), seed=seed)
             pooled[place[test]] = answer
             chosen.append(setting)
         scores.append(pooled)
     return Predictions(scores, chosen), tested
+
+
+def _fold(
+    system: System, task: Task, probe: Name, fold: Fold, how: How, *, seed: int
+) -> tuple[NDArray[np.float64], float]:
+    """Scores of the labelled test tracks of one fold [m c], and the setting chosen."""
+    train, valid, test = (rows[task.known[rows]] for rows in (fold.train, fold.valid, fold.test))
+    train = reduced(task, train, how, seed=seed)
+    x, owner = items(system.vectors, system.segments, train, how)
+    valid_x, valid_owner = items(system.vectors, system.segments, valid, how)
+    scale = Standard().fit(x)
+    change = np.asarray if probe == "prototype" else scale.transform
+    fitted, setting = choose(
+        probe, kind=task.kind, classes=task.columns, train=(change(x), task.y[owner]),
+        valid=(change(valid_x), task.y[valid_owner]), seed=seed,
+        refit="train and valid" if how.share == 1 else "train",
+    )  # fmt: skip
+    answer = answers(
+        lambda some: fitted.predict(change(some)), system.vectors, system.segments, test, how=how,
+        kind="numeric" if probe == "prototype" else task.kind,
+    )  # fmt: skip
+    if task.kind == "multilabel" and probe != "prototype":
+        learnt = np.concatenate([train, valid]) if how.share == 1 else train
+        answer = answer - prior_scores(task.y[learnt].mean(axis=0), "multilabel")
+    return answer, setting
 
 
 def measure(task: Task, y: NDArray[Any], scores: NDArray[np.float64], w: NDArray[np.float32]) -> dict[str, Array]:
@@ -144,30 +165,31 @@ def run_task(
     task: Task,
     *,
     systems: Sequence[System],
-    probes: Sequence[Name],
+    probe: Name,
     plan: Sequence[tuple[int, Sequence[Fold]]],
     resamples: int,
     clusters: NDArray[np.int64] | None,
     progress: Progress,
+    how: How | None = None,
 ) -> dict[str, Any]:
-    """All systems by all probes on one task, as the table of results.json."""
+    """All systems by one probe on one task, as the table of results.json."""
+    how = how or How()
     results: list[dict[str, Any]] = []
     differences: list[dict[str, Any]] = []
     tested = np.zeros(0, dtype=np.int64)
-    roles = {system.name: system.role for system in systems}
-    for probe in probes:
-        scored: dict[str, Scored] = {}
-        for system in systems:
-            progress(f"{task.name}: {probe} on {system.name}")
-            predictions, tested = predict(system, task=task, probe=probe, plan=plan)
-            draw = Resamples(len(tested), resamples, clusters=None if clusters is None else clusters[tested])
-            scored[system.name] = score(task, task.y[tested], predictions, draw)
-        for metric in task.metrics:
-            results += [_result(name, probe, metric, one) for name, one in scored.items()]
-            differences += [
-                {"system": a, "against": b, "probe": probe, "metric": metric, **difference_json(gap)}
-                for a, b, gap in compare(scored, roles, metric)
-            ]
+    title, roles = titled(probe, how.share), {system.name: system.role for system in systems}
+    scored: dict[str, Scored] = {}
+    for system in systems:
+        progress(f"{task.name}: {title} on {system.name}")
+        predictions, tested = predict(system, task=task, probe=probe, plan=plan, how=how)
+        draw = Resamples(len(tested), resamples, clusters=None if clusters is None else clusters[tested])
+        scored[system.name] = score(task, task.y[tested], predictions, draw)
+    for metric in task.metrics:
+        results += [_result(name, title, metric, one) for name, one in scored.items()]
+        differences += [
+            {"system": a, "against": b, "probe": title, "metric": metric, **difference_json(gap)}
+            for a, b, gap in compare(scored, roles, metric)
+        ]
     y = task.y[tested]
     left_out = len(task.classes) - len(metrics.usable_tags(y)) if task.kind == "multilabel" else 0
     return {

@@ -8,20 +8,28 @@ import numpy as np
 
 from contramuse.probes.estimators import Kind, Linear, Neighbours, Probe, X, Y, loss
 from contramuse.probes.mlp import MLP
+from contramuse.probes.zero_shot import Prototype
 
-Name = Literal["linear", "mlp", "knn"]
-NAMES: tuple[Name, ...] = ("linear", "mlp", "knn")
+Name = Literal["linear", "mlp", "knn", "prototype"]
+NAMES: tuple[Name, ...] = ("linear", "mlp", "knn", "prototype")
+USUAL: tuple[Name, ...] = ("linear", "mlp", "knn")
 
 
 def choose(
-    name: Name, *, kind: Kind, classes: int, train: tuple[X, Y], valid: tuple[X, Y], seed: int
-) -> tuple[Probe, float]:
+    name: Name, *, kind: Kind, classes: int, train: tuple[X, Y], valid: tuple[X, Y], seed: int,
+    refit: Literal["train and valid", "train"] = "train and valid",
+) -> tuple[Probe, float]:  # fmt: skip
     """The probe ``name`` with the setting of the smallest validation loss, fitted; and that setting.
 
-    Linear (strength) and k-NN (k) are fitted again on train and valid together with the setting chosen; the MLP is
-    stopped by the validation tracks (setting: steps) and keeps the weights learnt on train alone.
+    Linear (strength) and k-NN (k) are fitted again with the setting chosen, on train and valid together or on train
+    alone (``refit``); the MLP is stopped by the validation tracks (setting: steps) and keeps the weights learnt on
+    train alone. Prototypes have no setting (0) and are those of train.
     """
-    both = np.concatenate([train[0], valid[0]]), np.concatenate([train[1], valid[1]])
+    if name == "prototype":
+        return Prototype(kind=kind, classes=classes).fit(*train), 0.0
+    both = train
+    if refit == "train and valid":
+        both = np.concatenate([train[0], valid[0]]), np.concatenate([train[1], valid[1]])
     if name == "mlp":
         mlp = MLP(kind=kind, classes=classes, seed=seed).fit_until(*train, *valid)
         return mlp, float(mlp.steps_)

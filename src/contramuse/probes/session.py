@@ -17,6 +17,7 @@ from contramuse.probes import systems
 from contramuse.probes.protocol import Protocol, Settings, make_protocol, taught_labels
 from contramuse.probes.retrieval import run_retrieval
 from contramuse.probes.run import Progress, System, run_task
+from contramuse.probes.segments import titled
 from contramuse.probes.tasks import Catalogue, Task, codes, library_tasks, membership, unlearnable
 from contramuse.probes.words import headline
 
@@ -57,11 +58,14 @@ def probe(
     rows = systems.common_rows(library, given)
     everything = library_tasks(library, rows, settings.tasks)
     compared = systems.compared_systems(
-        given, library, rows=rows, baselines=settings.baselines, seed=settings.seed, progress=progress
-    )
+        given, library, rows=rows, baselines=settings.baselines, seed=settings.seed, progress=progress,
+        keep="windows" if settings.how().needs_windows else "vectors",
+    )  # fmt: skip
     protocol = make_protocol(library, rows, settings, taught=taught_labels(embeddings.meta.get("model_path")))
     clusters = _clusters(library, rows, settings.resample)
     reasons = {task.name: unlearnable(task, protocol.group) for task in everything}
+    if set(settings.probes) == {"prototype"}:
+        reasons |= {task.name: "numbers have no prototypes" for task in everything if task.kind == "numeric"}
     tasks = [task for task in everything if reasons[task.name] is None]
     with one_thread():
         measured = [_task(task, compared, protocol, settings, clusters, progress) for task in tasks]
@@ -73,8 +77,8 @@ def probe(
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "library": {"root": str(library.root), "fingerprint": library.fingerprint, "tracks": len(rows)},
         "protocol": protocol.facts,
-        "primary_probe": settings.probes[0],
-        "probes": list(settings.probes),
+        "primary_probe": titled(settings.probes[0], settings.shares[0]),
+        "probes": [titled(name, share) for name in settings.probes for share in settings.shares],
         "systems": [described(system) for system in compared],
         "tasks": measured,
         "retrieval": retrieval,
@@ -115,13 +119,16 @@ def _task(
         run_task(
             task,
             systems=compared,
-            probes=[name],
-            plan=protocol.plan_for(name),
+            probe=name,
+            plan=protocol.plan_for(name, share=share),
             resamples=settings.resamples,
             clusters=clusters,
             progress=progress,
+            how=settings.how(share),
         )
         for name in settings.probes
+        for share in settings.shares
+        if name != "prototype" or task.kind != "numeric"
     ]
     joined = {key: [entry for part in parts for entry in part[key]] for key in ("results", "differences")}
     return {**parts[0], **joined, "protocol": protocol.facts["name"]}

@@ -15,6 +15,7 @@ from contramuse.errors import EmbeddingsError
 from contramuse.files import replacing, stable_hash
 from contramuse.probes import baselines
 from contramuse.probes.run import Progress, System
+from contramuse.probes.segments import Segments
 from contramuse.probes.tasks import Catalogue
 
 if TYPE_CHECKING:
@@ -47,16 +48,21 @@ def common_rows(library: Catalogue, embeddings: Sequence[Embeddings]) -> Int[np.
     return rows.astype(np.int64)
 
 
-def model_systems(embeddings: Sequence[Embeddings], ids: Sequence[str]) -> list[System]:
-    """One system per folder of embeddings, its vectors in the order of ``ids``."""
+def model_systems(embeddings: Sequence[Embeddings], ids: Sequence[str], *, keep: str = "vectors") -> list[System]:
+    """One system per folder of embeddings, its vectors (under ``keep`` "windows" also those of windows) as ``ids`` say.
+
+    Raises:
+        EmbeddingsError: windows are wanted and were not kept.
+    """
     systems: list[System] = []
     for one in embeddings:
         place = {track: row for row, track in enumerate(one.ids.tolist())}
         name = _free(_called(one, alone=len(embeddings) == 1), [system.name for system in systems])
         keys = ("model_hash", "preprocessing_hash", "recipe_hash", "dim", "window", "hop", "model_path")
         facts = tuple((key, one.meta.get(key)) for key in keys)
-        vectors = one.vectors[[place[track] for track in ids]]
-        systems.append(System(name, "model", vectors, f"embeddings {one.root}", facts))
+        order = np.array([place[track] for track in ids])
+        segments = Segments(*one.every_window()).take(order) if keep == "windows" else None
+        systems.append(System(name, "model", one.vectors[order], f"embeddings {one.root}", facts, segments))
     return systems
 
 
@@ -84,13 +90,17 @@ def compared_systems(
     baselines: Sequence[str],
     seed: int,
     progress: Progress,
+    keep: str = "vectors",
 ) -> list[System]:
-    """The ``given`` embeddings and the ``baselines`` ("random", "mfcc", "mel") for the tracks at ``rows``."""
+    """The ``given`` embeddings and the ``baselines`` ("random", "mfcc", "mel") for the tracks at ``rows``.
+
+    Under ``keep`` "windows" encoders come with the vectors of their windows.
+    """
     ids = library.ids[rows].tolist()
     cache = cache_folder(library, given[0])
-    found = model_systems(given, ids)
+    found = model_systems(given, ids, keep=keep)
     if "random" in baselines:
-        found.append(random_baseline(library, given[0], ids=ids, seed=seed, cache=cache, progress=progress))
+        found.append(random_baseline(library, given[0], ids=ids, seed=seed, cache=cache, progress=progress, keep=keep))
     if {"mfcc", "mel"} & set(baselines):
         wanted = {MFCC: "mfcc", MEL: "mel"}
         audio = audio_baselines(library, rows=rows, cache=cache, progress=progress)
@@ -126,7 +136,14 @@ def audio_baselines(
 
 
 def random_baseline(
-    library: Library, embeddings: Embeddings, *, ids: Sequence[str], seed: int, cache: Path, progress: Progress
+    library: Library,
+    embeddings: Embeddings,
+    *,
+    ids: Sequence[str],
+    seed: int,
+    cache: Path,
+    progress: Progress,
+    keep: str = "vectors",
 ) -> System:
     """The encoder of ``embeddings`` with fresh random weights, on the same windows; embedded once, then kept.
 
@@ -146,16 +163,19 @@ def random_baseline(
             fix="Give --baselines mfcc,mel to leave out the baseline of random weights.",
         )
     model = load(meta["model_path"]).randomised(seed)
-    key = stable_hash([model.model_hash, meta["preprocessing_hash"], library.fingerprint])
+    windows = [] if keep == "vectors" else [keep]
+    key = stable_hash([model.model_hash, meta["preprocessing_hash"], library.fingerprint, *windows])
     out, done = cache / f"random-{key}", [0]
 
     def advance(tracks: int, seconds: float) -> None:
         done[0] += tracks
         progress(f"random weights: {done[0]} of {len(library)} tracks")
 
-    embed_library(model, library, out, window=meta["window"], hop=meta["hop"], advance=advance)
+    embed_library(model, library, out, window=meta["window"], hop=meta["hop"], keep=keep, advance=advance)
     kept = Embeddings.open(out)
     place = {track: row for row, track in enumerate(kept.ids.tolist())}
+    order = np.array([place[track] for track in ids])
     facts: tuple[tuple[str, Any], ...] = (("seed", seed), ("model_hash", model.model_hash), ("dim", model.dim))
     note = f"the same encoder with random weights (seed {seed}), the same windows"
-    return System(RANDOM, "baseline", kept.vectors[[place[track] for track in ids]], note, facts)
+    segments = Segments(*kept.every_window()).take(order) if keep == "windows" else None
+    return System(RANDOM, "baseline", kept.vectors[order], note, facts, segments)

@@ -167,6 +167,8 @@ def _legend(results: Mapping[str, Any]) -> str:
 
 def _card(results: Mapping[str, Any], task: Mapping[str, Any], metric: str, probe: str | None) -> str:
     cells = [c for c in task["results"] if c["metric"] == metric and c.get("probe") == probe]
+    if not cells:  # numbers have no prototypes
+        return ""
     name = task.get("field") or f"same {task['group']}"
     floor = task["floor"].get(metric) if "floor" in task else task["chance"]
     low, high = span_of(cells, floor)
