@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from contramuse.catalogue.library import Library
 from contramuse.cli import app
-from contramuse.errors import LibraryError
+from contramuse.errors import LibraryError, UserError
 from listlibrary import write_lists
 
 pytest.importorskip("implicit")
@@ -53,3 +53,5 @@ def test_playlists_from_a_file(root):
 def test_mistakes_are_errors_of_ours(root):
     with pytest.raises(LibraryError, match="no such group"):
         CliRunner().invoke(app, ["vectors", "cf", str(root), "--by", "charts"], catch_exceptions=False)
+    with pytest.raises(UserError, match="names no split"):
+        CliRunner().invoke(app, ["vectors", "genre", str(root), "--splits", ","], catch_exceptions=False)

@@ -16,7 +16,7 @@ def playlists(
         Path | None, typer.Option(help="The library with the playlists; the one that was embedded if not given.")
     ] = None,
     playlists: Annotated[
-        Path | None, typer.Option(help='JSON of playlists to use instead: [{"name": ..., "tracks": [paths]}].')
+        Path | None, typer.Option(help="JSON of playlists to use instead (docs/playlists.md).")
     ] = None,
     by: Annotated[str, typer.Option(help="Group of the library whose lists are continued.")] = "playlists",
     against: Annotated[list[Path] | None, typer.Option(help="Other embeddings of the same tracks; repeatable.")] = None,

@@ -7,6 +7,8 @@ from typing import Annotated, Any, cast
 
 import typer
 
+from contramuse.errors import UserError
+
 app = typer.Typer(
     help="Make vectors of a library's tracks from playlists or from genres and tags; list them.", no_args_is_help=True
 )
@@ -19,7 +21,7 @@ def cf(
     name: Annotated[str, typer.Option(help="Name of the vectors.")] = "cf",
     by: Annotated[str, typer.Option(help="Group whose lists are factorised: playlists, or another.")] = "playlists",
     playlists: Annotated[
-        Path | None, typer.Option(help='JSON of playlists to use instead: [{"name": ..., "tracks": [paths]}].')
+        Path | None, typer.Option(help="JSON of playlists to use instead (docs/playlists.md).")
     ] = None,
     splits: Annotated[str, typer.Option(help="Tracks that may be known: train, valid or both.")] = "train,valid",
     method: Annotated[str, typer.Option(help="bpr: ranking loss, with a bias per track; als: least squares.")] = "bpr",
@@ -39,7 +41,7 @@ def cf(
     opened = Library.open(library)
     lists = library_lists(opened, by) if playlists is None else read_lists(playlists, opened)
     source = f"group {by}" if playlists is None else str(playlists)
-    names = _words(splits)
+    names = _splits(splits)
     made = make_cf_vectors(opened, lists, name=name, how=how, splits=names, source=source)
     print(f"{library / 'vectors' / name}.parquet: {made.dim} numbers for each of {made.with_vector} tracks")
     print(f"  {method}, {how.passes} epochs, {made.lists} of {len(lists)} lists of {source}")
@@ -68,11 +70,11 @@ def genre(
     opened = Library.open(library)
     fields = tuple(field) if field else default_fields(opened)
     made = make_genre_vectors(
-        opened, fields, name=name, how=Words(dim=dim, epochs=epochs, seed=seed), splits=_words(splits)
+        opened, fields, name=name, how=Words(dim=dim, epochs=epochs, seed=seed), splits=_splits(splits)
     )
     print(f"{library / 'vectors' / name}.parquet: {dim} numbers for each of {made.classes} classes")
     print(f"  of {' and '.join(fields)}, and their mean for each of {made.tracks} tracks")
-    print(f"  window {made.longest}, {epochs} epochs over the tracks of {' and '.join(_words(splits))}")
+    print(f"  window {made.longest}, {epochs} epochs over the tracks of {' and '.join(_splits(splits))}")
     if made.classes_without:
         print(f"  {made.classes_without} classes that none of these tracks has get no vector")
 
@@ -101,5 +103,8 @@ def list_(library: Target) -> None:
     Console().print(table)
 
 
-def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
+def _splits(text: str) -> list[str]:
+    found = list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+    if not found:
+        raise UserError("names no split", name="--splits", value=text, fix="Give train, valid or train,valid.")
+    return found
