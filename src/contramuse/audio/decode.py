@@ -231,7 +231,7 @@ def _attempt(reader: Reader, path: bytes, rate: int, max_seconds: float, keep_se
     attempt = _Attempt(reader=reader, facts=Facts(), pcm=bytearray())
     most, kept = max_seconds * rate, keep_seconds * rate
     try:
-        for block in _resampled(reader(path, attempt.facts), rate):
+        for block in resampled(reader(path, attempt.facts), rate):
             whole = to_int16(block)
             attempt.clipped += int(np.count_nonzero(np.abs(block) > CLIPPED))
             if attempt.count + len(whole) > most:
@@ -248,13 +248,14 @@ def _attempt(reader: Reader, path: bytes, rate: int, max_seconds: float, keep_se
     return attempt
 
 
-def _resampled(blocks: Iterator[Block], rate: int) -> Iterator[NDArray[np.float32]]:
-    """Mono blocks at ``rate``; a change of the source's rate in the middle begins a new resampler.
+def resampled(blocks: Iterator[Block], rate: int, *, channels: int = 1) -> Iterator[NDArray[np.float32]]:
+    """Mono blocks [t] (or [t c]) at ``rate``; a change of the source's rate in the middle begins a new resampler.
 
     What was drawn before the source breaks off is flushed out of the resampler first.
     """
     import soxr
 
+    nothing = np.zeros((0, channels) if channels > 1 else 0, np.float32)
     resampler, current, failure = None, 0, None
     while True:
         try:
@@ -266,12 +267,12 @@ def _resampled(blocks: Iterator[Block], rate: int) -> Iterator[NDArray[np.float3
             break
         if block_rate != current:
             if resampler is not None:
-                yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
-            resampler = None if block_rate == rate else soxr.ResampleStream(block_rate, rate, 1, dtype="float32")
+                yield resampler.resample_chunk(nothing, last=True)
+            resampler = None if block_rate == rate else soxr.ResampleStream(block_rate, rate, channels, dtype="float32")
             current = block_rate
         yield block if resampler is None else resampler.resample_chunk(block)
     if resampler is not None:
-        yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+        yield resampler.resample_chunk(nothing, last=True)
     if failure is not None:
         raise failure
 
@@ -279,7 +280,7 @@ def _resampled(blocks: Iterator[Block], rate: int) -> Iterator[NDArray[np.float3
 def _again(best: _Attempt, path: bytes, rate: int) -> Iterator[NDArray[np.int16]]:
     """The samples of an attempt that was too long to keep, decoded once more."""
     try:
-        for block in _resampled(best.reader(path, Facts()), rate):
+        for block in resampled(best.reader(path, Facts()), rate):
             yield to_int16(block)
     except RefusedError:
         return  # as the first time: what came before is the audio

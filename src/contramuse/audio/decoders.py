@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,7 @@ class Facts:
         claimed_seconds: length that the file's header promises, None when it promises none that can be relied on.
         damaged_seconds: length of what could not be decoded or was not a number.
         notes: what went wrong, in words.
+        layout: "mono", the mean of all channels; "stereo", files of two channels keep them.
     """
 
     decoder: str = ""
@@ -66,6 +67,7 @@ class Facts:
     claimed_seconds: float | None = None
     damaged_seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
+    layout: Literal["mono", "stereo"] = "mono"
 
     def begin(self, rate: int, channels: int) -> None:
         """Note rate and channels of the first block; refuse what cannot be music."""
@@ -80,6 +82,8 @@ class Facts:
 def mono(block: NDArray[Any], facts: Facts, rate: int, *, axis: int) -> NDArray[np.float32]:
     """Mean of all channels; samples that are no numbers, or absurd ones, become 0 and count as damaged.
 
+    Where ``facts`` want stereo and there are two channels, both: float32 [2 t].
+
     Args:
         block: float samples, two axes.
         facts: where damaged seconds are counted.
@@ -87,14 +91,18 @@ def mono(block: NDArray[Any], facts: Facts, rate: int, *, axis: int) -> NDArray[
         axis: the axis of the channels.
     """
     channels = block.shape[axis]
-    mixed: NDArray[np.float32] = block.take(0, axis=axis).astype(np.float32)
+    if facts.layout == "stereo" and channels == 2:
+        mixed: NDArray[np.float32] = np.moveaxis(block, axis, 0).astype(np.float32)
+    else:
+        mixed = block.take(0, axis=axis).astype(np.float32)
     with np.errstate(invalid="ignore", over="ignore"):
-        for channel in range(1, channels):
-            mixed += block.take(channel, axis=axis)
-        mixed *= np.float32(1.0 / channels)
+        if mixed.ndim == 1:
+            for channel in range(1, channels):
+                mixed += block.take(channel, axis=axis)
+            mixed *= np.float32(1.0 / channels)
         finite = np.abs(mixed) < LOUDEST
     if not finite.all():
-        facts.damaged_seconds += float(len(mixed) - finite.sum()) / rate
+        facts.damaged_seconds += float(mixed.size - finite.sum()) / rate / mixed.ndim
         if NO_NUMBERS not in facts.notes:
             facts.notes.append(NO_NUMBERS)
         mixed[~finite] = 0.0

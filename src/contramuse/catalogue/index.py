@@ -112,6 +112,9 @@ def make_plan(journal: Journal, labels: Labels, *, folder: Path, beside: Path, s
         plan.seconds += file["seconds"]
         plan.damaged_seconds += file["damaged_seconds"]
     for kept in plan.kept:
+        for stem in separated.get(kept.id, ()):
+            if any(known["name"] == stem["name"] for known in plan.stems[kept.path]):
+                journal.forget(kept.id, stem["name"])
         add_separated(plan.stems[kept.path], separated.get(kept.id, ()))
     plan.fields = labels.fields(kept.row for kept in plan.kept)
     if len(genres) > 1 and "genre" not in plan.fields:

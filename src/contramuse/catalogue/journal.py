@@ -215,12 +215,18 @@ class Journal:
         return found
 
     def separators(self) -> dict[str, int]:
-        """How many stems each model has made."""
-        return dict(map(tuple, self._run("SELECT model, COUNT(*) FROM separated GROUP BY model ORDER BY model")))
+        """How many stems each model has made of the tracks that are there."""
+        there = "id IN (SELECT id FROM files WHERE state = 'done')"
+        query = f"SELECT model, COUNT(*) FROM separated WHERE {there} GROUP BY model ORDER BY model"
+        return dict(map(tuple, self._run(query)))
 
     def separate(self, track: str, name: str, model: str, place: tuple[int, int, int]) -> None:
         """Enter that ``model`` made the stem ``name`` of the track with this id, and where it lies."""
         self._run("INSERT OR REPLACE INTO separated VALUES (?, ?, ?, ?, ?, ?)", (track, name, model, *place))
+
+    def forget(self, track: str, name: str) -> None:
+        """Remove a stem that was made by a separator: the track has a file of it now."""
+        self._run("DELETE FROM separated WHERE id = ? AND name = ?", (track, name))
 
     def _run(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         try:
