@@ -95,9 +95,11 @@ def evaluate(
 
 def table(found: dict[str, Any]) -> Table:
     """The results for a terminal."""
+    rule = found["aggregate"]
+    averaged = "answers" if found["kind"] == "numeric" and rule == "probabilities" else rule
     title = (
         f"{'+'.join(found['fields'])}: {found['tracks']:,} tracks of the {found['split']} split, "
-        f"{found['windows']:,} windows of {found['window']:g} s, mean of {found['aggregate']}"
+        f"{found['windows']:,} windows of {found['window']:g} s, mean of {averaged}"
     )
     shown = Table(title=escape(title), title_justify="left")
     for name, side in (("task", "left"), ("result", "right"), ("without features", "right")):

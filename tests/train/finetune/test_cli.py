@@ -1,0 +1,53 @@
+"""The command: runs, goes on, tests, and tells mistakes."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contramuse.catalogue.library import Library
+
+
+def test_fine_tunes_goes_on_and_tests(
+    library: Library, model: Path, tmp_path: Path, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, out, err = run("finetune", model, "--data", library.root, "--field", "genre", "--epochs", 1, "--batch", 12)
+    assert status == 0, out + err
+    assert "genre (accuracy)" in out
+    assert "16 tracks of the library have no label" not in out
+    folder = next(Path("runs").iterdir())
+    assert folder.name.endswith("-genre-1")
+    status, out, _ = run("finetune", "--resume", folder)
+    assert status == 0
+    assert "going on from step 2" in out
+    status, out, _ = run(
+        "finetune", "--evaluate", folder, "--aggregate", "logits", "--split", "valid", "--json", "v.json"
+    )
+    assert status == 0
+    assert "valid split" in out
+    assert Path("v.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "MODEL: is missing"),
+        (["MODEL"], "--data: is missing"),
+        (["MODEL", "--data", "LIBRARY"], "--field: is missing"),
+        (["MODEL", "--data", "LIBRARY", "--field", "gener"], "It has genre"),
+        (["MODEL", "--data", "LIBRARY", "--field", "genre", "--head", "big"], "--head: 'big': is not possible"),
+        (["MODEL", "--data", "LIBRARY", "--field", "genre", "--epochs", "1", "--steps", "1"], "Give one of them"),
+        (["tiny", "--data", "LIBRARY", "--field", "genre", "--encoder", "frozen"], "give --encoder full"),
+        (["/nowhere", "--data", "LIBRARY", "--field", "genre", "-o", "new"], "there is no such folder"),
+        (["--resume", "/nowhere"], "is not the folder of a run"),
+        (["--evaluate", "/nowhere"], "is not the folder of a run"),
+        (["MODEL", "--evaluate", "/nowhere"], "does not go with --evaluate"),
+    ],
+)
+def test_mistakes(library: Library, model: Path, tmp_path: Path, run: Any, arguments: list[str], told: str) -> None:
+    places = {"LIBRARY": str(library.root), "MODEL": str(model), "new": str(tmp_path / "new")}
+    status, _, err = run("finetune", *[places.get(a, a) for a in arguments])
+    assert status == 2
+    assert told in " ".join(err.split())
+    assert not (tmp_path / "new").exists()
