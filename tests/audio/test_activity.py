@@ -71,21 +71,6 @@ def test_draws_are_the_active_windows_of_a_slow_loop(
     )
 
 
-def test_b_3_3_a_source_is_active_above_a_mean_of_a_hundredth_to_the_sample(tmp_path: Path) -> None:
-    """One sample more than the threshold allows makes a window active, whichever side of a hop it lies on."""
-    length = 50  # two hops and a half
-    clip = np.zeros(120, np.int64)
-    clip[10:60] = 0.01 * 32768  # floor: 327 of 327.68
-    activity = Activity(store_of(tmp_path, [clip, clip]))
-    assert not activity.active([0], [10], length).any()
-    assert (activity.draw_active([0], length, generator=generator()) == NOWHERE).all()
-    clip[59] = 32768 - 1
-    activity = Activity(store_of(tmp_path / "louder", [clip]))
-    assert activity.active([0], [10], length).all()
-    starts = activity.draw_active(np.zeros(200, np.int64), length, generator=generator())
-    assert set(starts.tolist()) == {20, 40}, "windows that begin on the grid and hold the loud sample"
-
-
 def test_draws_are_uniform_over_active_windows_and_repeat_with_their_seed(tmp_path: Path) -> None:
     clip = np.zeros(1000, np.int64)
     clip[300:700] = 3000

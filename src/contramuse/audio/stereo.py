@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from contramuse.audio.decode import resampled
+from contramuse.audio.decode import TOLERANCE_SECONDS, resampled
 from contramuse.audio.decoders import READERS, Block, Facts, Reader, RefusedError, as_bytes
 from contramuse.audio.store import Store
 from contramuse.errors import DecodeError
 
 BLOCK = 1 << 18
+MOST_SECONDS = 1e6
 
 
 class Music(ABC):
@@ -62,32 +63,32 @@ class MusicFile(Music):
     Args:
         path: the file.
         sample_rate: of the blocks, in Hz.
-        seconds: what lies beyond is left out.
+        seconds: what lies beyond is left out; a decoder that gives less is not believed while there is another.
 
     Raises:
         DecodeError: no decoder gives any audio.
     """
 
-    def __init__(self, path: bytes | str | Path, *, sample_rate: int, seconds: float = math.inf) -> None:
-        super().__init__(sample_rate=sample_rate, seconds=min(seconds, 1e6))
-        self._path = as_bytes(path)
+    def __init__(self, path: bytes | str | Path, *, sample_rate: int, seconds: float | None = None) -> None:
+        super().__init__(sample_rate=sample_rate, seconds=MOST_SECONDS if seconds is None else seconds)
+        self._path, self._wanted = as_bytes(path), seconds or 0.0
         self._reader = self._choose()
 
     def _choose(self) -> Reader:
-        """The first decoder that reads the file to its end, else the one that comes farthest."""
-        best, longest, reasons = None, 0, []
+        """The first decoder that reads as far as is wanted without an error, else the one that comes farthest."""
+        best, longest, reasons = None, 0.0, []
         for reader in READERS.values():
-            count = 0
+            seconds, refused = 0.0, ""
             try:
-                for _, block in _two(reader(self._path, Facts(layout="stereo"))):
-                    count += len(block)
+                for rate, block in _two(reader(self._path, Facts(layout="stereo"))):
+                    seconds += len(block) / rate
             except RefusedError as error:
-                reasons.append(str(error))
-                if count > longest:
-                    best, longest = reader, count
-                continue
-            if count:
-                return reader
+                refused = str(error)
+                reasons.append(refused)
+            if seconds > longest + TOLERANCE_SECONDS * (best is not None):
+                best, longest = reader, seconds
+            if best is reader and not refused and seconds >= self._wanted - TOLERANCE_SECONDS:
+                break
         if best is None:
             shown = self._path.decode("utf-8", "backslashreplace")
             fix = "Replace the file or leave it out."
