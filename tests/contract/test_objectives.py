@@ -26,7 +26,7 @@ def matrices(q: int = 6, k: int = 9, seed: int = 0):
     t = torch.rand(q, k, generator=generator, dtype=torch.float64) * (torch.rand(q, k, generator=generator) < 0.4)
     c = torch.rand(q, k, generator=generator) < 0.8
     t[3:, 0], c[3:, 0], t[3:, 1], c[3:, 1] = 0.7, True, 0.0, True
-    t[0], c[1], t[2] = 0.0, False, 0.5
+    t[0], c[1], t[2] = 0.0, False, 1.0
     return s, t, c, torch.tensor([0, 1, 2, 3, 3, -1])
 
 

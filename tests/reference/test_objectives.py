@@ -64,13 +64,24 @@ def test_decoupled_with_weighted_positives_equals_the_loop(seed):
     losses, counts = Decoupled().per_row(s, t, c)
     for i in range(4):
         wanted = [j for j in range(7) if c[i, j] and t[i, j] > 0]
-        negatives = [j for j in range(7) if c[i, j] and t[i, j] == 0]
+        negatives = [j for j in range(7) if c[i, j] and t[i, j] < 1]
         assert bool(counts[i]) == bool(wanted and negatives)
         if counts[i]:
             total = sum(float(t[i, j]) for j in wanted)
-            loss = math.log(sum(math.exp(s[i, j]) for j in negatives))
+            loss = math.log(sum((1 - float(t[i, j])) * math.exp(s[i, j]) for j in negatives))
             loss -= sum(float(t[i, j] * s[i, j]) for j in wanted) / total
             assert float(losses[i]) == pytest.approx(loss, abs=1e-9)
+
+
+@pytest.mark.parametrize("objective", [InfoNCE(), Decoupled(), Triplet(margin=5.0)])
+def test_targets_of_any_size_are_divided_by_their_sum(objective):
+    """A kernel of far numbers gives targets such as 1e-35; those too small to be divided by are none."""
+    s, c = torch.tensor([[1.0, 2.0, 3.0, 2.0]]).repeat(3, 1), torch.ones(3, 4, dtype=torch.bool)
+    t = torch.tensor([[1.0, 1.0, 0.0, 0.0], [1e-35, 1e-35, 0.0, 0.0], [1e-42, 0.0, 0.0, 0.0]])
+    losses, counts = objective.per_row(s, t, c)
+    assert counts.tolist() == [True, True, False]
+    if isinstance(objective, InfoNCE):
+        assert float(losses[0]) == pytest.approx(float(losses[1]), rel=1e-6)
 
 
 def test_the_gradient_of_decoupled_does_not_vanish_with_an_easy_positive():
@@ -344,18 +355,20 @@ def test_sog_clr_remembers_nothing_of_validation_and_of_rows_that_are_no_track()
 @given(margin=st.sampled_from([0.1, 0.4, 2.0]), seed=SEEDS)
 def test_triplet_equals_the_loop(margin, seed):
     s, t, c = matrices(4, 8, seed)
+    t[2:] = (t[2:] > 0).double()
     mine, plain = s.clone().requires_grad_(), s.clone().requires_grad_()
     losses, counts = Triplet(margin=margin).per_row(mine, t, c)
     total = torch.zeros((), dtype=torch.float64)
     for i in range(4):
         wanted = [j for j in range(8) if c[i, j] and t[i, j] > 0]
-        negatives = [j for j in range(8) if c[i, j] and t[i, j] == 0]
+        negatives = [j for j in range(8) if c[i, j] and t[i, j] < 1]
         assert bool(counts[i]) == bool(wanted and negatives)
         if counts[i]:
             loss = plain.new_zeros(())
             for p, n in itertools.product(wanted, negatives):
                 hinge = (margin - plain[i, p] + plain[i, n]).clamp(min=0)
-                loss = loss + t[i, p] / t[i, wanted].sum() * hinge / len(negatives)
+                weight = (1 - t[i, n]) / (1 - t[i, negatives]).sum()
+                loss = loss + t[i, p] / t[i, wanted].sum() * weight * hinge
             assert torch.allclose(losses[i], loss, atol=1e-10)
             total = total + loss
     (losses.sum() + 0 * mine.sum()).backward()

@@ -61,7 +61,14 @@ def positives(t: Float[Tensor, "q k"], c: Bool[Tensor, "q k"]) -> tuple[Float[Te
     """P: the targets among the candidates, each row over its sum; and the rows that have any."""
     wanted = t * c
     total = wanted.sum(1, keepdim=True)
-    return wanted / total.clamp(min=1e-30), total[:, 0] > 0
+    least = torch.finfo(t.dtype).tiny  # the targets of a kernel can be too small to be divided by
+    return wanted / total.clamp(min=least), total[:, 0] >= least
+
+
+def negatives(t: Float[Tensor, "q k"], c: Bool[Tensor, "q k"]) -> tuple[Float[Tensor, "q k"], Bool[Tensor, " q"]]:
+    """How much of a negative each candidate is, 1 - min(T, 1); and the rows that have any."""
+    unwanted = (1 - t.clamp(max=1)) * c
+    return unwanted, (unwanted > 0).any(1)
 
 
 def check_above_0(name: str, value: float, fix: str) -> None:
@@ -84,7 +91,8 @@ def check_not_below_0(name: str, value: float, fix: str) -> None:
         raise RecipeError("must be 0 or more", name=name, value=value, fix=fix)
 
 
-def log_sum_exp(s: Float[Tensor, "q k"], among: Bool[Tensor, "q k"]) -> Float[Tensor, " q"]:
-    """log of the sum of exp(s) over the entries ``among``; 0, without a gradient, in rows that have none."""
-    some = among.any(1)
-    return torch.logsumexp(s.masked_fill(~among & some[:, None], -torch.inf), 1) * some
+def log_sum_exp(s: Float[Tensor, "q k"], weights: Float[Tensor, "q k"]) -> Float[Tensor, " q"]:
+    """log of the sum of weights x exp(s); 0, without a gradient, in rows whose weights are all 0."""
+    some = (weights > 0).any(1)
+    # Rows without weights keep finite numbers: their gradient is 0 times these.
+    return torch.logsumexp(s + torch.where(some[:, None], weights, 1.0).log(), 1) * some

@@ -49,13 +49,14 @@ class _CrossEntropy(torch.autograd.Function):
         """Losses [q] and which rows count, bool [q]; the gradient of the losses by ``s`` is kept."""
         losses, counts = s.new_zeros(len(s)), c.new_zeros(len(s))
         gradient = torch.empty_like(s)
+        least = torch.finfo(s.dtype).tiny  # the targets of a kernel can be too small to be divided by
         step = max(1, CACHED_NUMBERS // s.shape[1]) if s.device.type == "cpu" else len(s)
         for a in range(0, len(s), step):
             part = slice(a, a + step)
             wanted = t[part].to(s.dtype) * c[part]
             total = wanted.sum(1, keepdim=True)
-            counts[part] = total[:, 0] > 0
-            wanted /= total.clamp(min=1e-30)
+            counts[part] = total[:, 0] >= least
+            wanted /= total.clamp(min=least)
             # A row that does not count may have no candidate at all: it gets loss 0 and gradient 0 below.
             chance = torch.where(c[part], s[part], -torch.inf)
             highest = chance.amax(1, keepdim=True).clamp(min=torch.finfo(s.dtype).min)

@@ -11,17 +11,17 @@ from torch import Tensor, nn
 
 from contramuse.errors import RecipeError
 from contramuse.gather import gather
-from contramuse.objective.base import Objective, log_sum_exp, positives
+from contramuse.objective.base import Objective, log_sum_exp, negatives, positives
 from contramuse.rows import UNKNOWN
 
 
 class SogCLR(Objective, nn.Module):
     """Contrast with the negatives of the whole library (Yuan et al. 2022, algorithm 1).
 
-    Each track i has u_i, a moving average of g_i, the mean of exp S_ij over its negatives (candidates with T_ij = 0,
-    of all of its rows in the batch): u_i <- (1 - gamma) u_i + gamma g_i. The gradient is that of
+    Each track i has u_i, a moving average of g_i, the mean of exp S_ij over its negatives (candidates, weighted by
+    N_ij = 1 - min(T_ij, 1), of all of its rows in the batch): u_i <- (1 - gamma) u_i + gamma g_i. The gradient is of
 
-        - sum_j P_ij S_ij + sum_{j negative} w_ij S_ij,    w_ij = exp(S_ij) / (negatives_i u_i), held constant
+        - sum_j P_ij S_ij + sum_j w_ij S_ij,    w_ij = N_ij exp(S_ij) / (u_i sum_j N_ij), held constant
 
     that is, of the logarithm of the denominator over the library, estimated over steps and not over one batch. The
     value is log u_i - sum_j P_ij S_ij. A track's first batch sets u_i = g_i (the paper starts from 0); a row that is
@@ -56,15 +56,15 @@ class SogCLR(Objective, nn.Module):
         """See ``Objective.per_row``; ``track`` is needed."""
         assert track is not None, "SogCLR remembers something about each track"
         wanted, counts = positives(t.to(s.dtype), c)
-        negative = c & (t == 0)
-        counts = counts & negative.any(1)
-        number = negative.sum(1).clamp(min=1).to(s.dtype)
-        log_g = log_sum_exp(s.detach(), negative) - number.log()
+        unwanted, some = negatives(t.to(s.dtype), c)
+        counts = counts & some
+        unwanted = unwanted / torch.where(some, unwanted.sum(1), 1.0)[:, None]
+        log_g = log_sum_exp(s.detach(), unwanted)
         known = counts & (track != UNKNOWN)
         if self.training:
             self._learn(track, log_g, known)
         log_u = torch.where(known, self._of(track, log_g), log_g)
-        constant = torch.where(negative, (s.detach() - (log_u + number.log())[:, None]).exp(), 0.0)
+        constant = (s.detach() + unwanted.log() - log_u[:, None]).exp()
         pull, push = (wanted * s).sum(1), (constant * s).sum(1)
         # The value is that of the logarithm, the gradient that of its estimate.
         return (log_u + (push - push.detach()) - pull) * counts, counts

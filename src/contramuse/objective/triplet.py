@@ -8,15 +8,16 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from contramuse.objective.base import Objective, check_above_0, positives
+from contramuse.objective.base import Objective, check_above_0, negatives, positives
 
 
 @dataclass(frozen=True, kw_only=True)
 class Triplet(Objective):
-    """sum_p P_ip mean_n max(0, margin - S_ip + S_in) over the positives p and the negatives n (T_in = 0).
+    """sum_p P_ip mean_n max(0, margin - S_ip + S_in) over the positives p and the negatives n.
 
     The max-margin loss of metric learning before contrastive losses (FaceNet, Schroff et al. 2015; Choi et al. 2019 for
-    music and tags), over all negatives. A query without a positive or without a negative does not count.
+    music and tags), over all negatives. A key whose target is between 0 and 1 is that much of a positive, and the rest
+    of a negative. A query without a positive or without a negative does not count.
 
     Args:
         margin: by how much a positive should be nearer, in the similarity's unit.
@@ -36,13 +37,17 @@ class Triplet(Objective):
     ) -> tuple[Float[Tensor, " q"], Bool[Tensor, " q"]]:
         """See ``Objective.per_row``."""
         wanted, counts = positives(t.to(s.dtype), c)
-        negative = c & (t == 0)
-        number = negative.sum(1, keepdim=True)
-        counts = counts & (number[:, 0] > 0)
+        unwanted, some = negatives(t.to(s.dtype), c)
         # For each key taken as the positive, the negatives above its threshold, by sorting: [q k] and not [q p n].
-        falling = torch.where(negative, -s, torch.inf).sort(1).values
+        falling, order = (-s).sort(1)
+        weights = unwanted.gather(1, order)
         threshold = self.margin - s
         active = torch.searchsorted(falling.detach().contiguous(), threshold.detach().contiguous())
-        sums = torch.cat([s.new_zeros(len(s), 1), falling.masked_fill(falling.isinf(), 0).cumsum(1)], 1)
-        hinges = (active * threshold - sums.gather(1, active)) / number.clamp(min=1)
-        return (wanted * hinges).sum(1) * counts, counts
+        hinges = threshold * _before(weights, active) - _before(weights * falling, active)
+        mean = hinges / torch.where(some, unwanted.sum(1), 1.0)[:, None]
+        return (wanted * mean).sum(1) * (counts & some), counts & some
+
+
+def _before(x: Float[Tensor, "q k"], place: Int[Tensor, "q k"]) -> Float[Tensor, "q k"]:
+    """Sums of the first ``place`` numbers of a row."""
+    return torch.cat([x.new_zeros(len(x), 1), x.cumsum(1)], 1).gather(1, place)
