@@ -42,6 +42,16 @@ def test_images_are_channels_last_from_the_first_layer_on():
     assert image.ConvPool(before=1, after=4, kernel=3, pool=(1, 1))(made).stride()[1] == 1
 
 
+def test_refuses_networks_that_cannot_be():
+    image.check_channels(1)
+    image.check_share(0.0, "drop")
+    with pytest.raises(RecipeError, match="channels: '0'"):
+        image.check_channels(0)
+    for share in (1.0, -0.1):
+        with pytest.raises(RecipeError, match=r"drop: .*below 1"):
+            image.check_share(share, "drop")
+
+
 def test_refuses_too_little():
     image.check_bands(32, 32, usual=96)
     image.check_frames(5, 5, fix="")

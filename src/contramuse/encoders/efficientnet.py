@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from contramuse.encoders.image import as_image, check_bands, check_frames, store_channels_last
+from contramuse.encoders.image import as_image, check_bands, check_frames, check_share, store_channels_last
 
 
 class Stage(NamedTuple):
@@ -148,6 +148,7 @@ class EfficientNetB0(nn.Module):
         self.bands, self.dim, self.scale = bands, TOP, scale
         self.least = 32 if padding == "keras" else 1
         check_bands(bands, self.least, usual=64)
+        check_share(drop, "drop")
         self.mean: Tensor
         self.variance: Tensor
         self.count: Tensor

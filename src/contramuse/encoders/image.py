@@ -67,6 +67,28 @@ def check_bands(bands: int, least: int, *, usual: int) -> None:
         )
 
 
+def check_channels(channels: int) -> None:
+    """Refuse a network without channels.
+
+    Raises:
+        RecipeError: fewer than one.
+    """
+    if channels < 1:
+        raise RecipeError(
+            "a network has at least one channel", name="channels", value=channels, fix="Leave it out: as published."
+        )
+
+
+def check_share(share: float, name: str) -> None:
+    """Refuse a chance in training that is not 0 or more and below 1.
+
+    Raises:
+        RecipeError: another one; ``name`` is the setting.
+    """
+    if not 0 <= share < 1:
+        raise RecipeError("a share is 0 or more and below 1", name=name, value=share, fix="Write 0.2.")
+
+
 def check_frames(frames: int, least: int, *, fix: str) -> None:
     """Refuse fewer than ``least`` frames.
 

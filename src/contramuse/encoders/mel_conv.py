@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from contramuse.encoders.image import ConvPool, as_image, check_bands, check_frames, store_channels_last
+from contramuse.encoders.image import ConvPool, as_image, check_bands, check_channels, check_frames, store_channels_last
 from contramuse.encoders.sequence import SequenceEncoder
 from contramuse.errors import RecipeError
 
@@ -32,6 +32,7 @@ def _blocks(bands: int, segment: float, channels: tuple[int, ...]) -> nn.Sequent
             "a segment is 3.0 or 1.5 seconds", name="segment", value=segment, fix="Write segment: 3.0, as published."
         )
     check_bands(bands, 32, usual=96)
+    check_channels(min(channels))
     blocks = nn.Sequential()
     pools = (*POOLS, (bands // 32, SEGMENTS[segment][0]))
     for before, after, pool in zip((1, *channels), channels, pools, strict=False):

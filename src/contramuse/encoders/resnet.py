@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from contramuse.encoders.image import as_image, store_channels_last
+from contramuse.encoders.image import as_image, check_channels, store_channels_last
 
 
 class BasicBlock(nn.Module):
@@ -49,6 +49,7 @@ class ResNet18(nn.Module):
 
     def __init__(self, *, bands: int, channels: int = 64) -> None:
         super().__init__()
+        check_channels(channels)
         self.bands, self.dim = bands, 16 * channels
         self.conv1 = nn.Conv2d(1, channels, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)

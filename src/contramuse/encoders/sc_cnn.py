@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from contramuse.encoders.image import ConvPool, as_image, check_bands, check_frames, store_channels_last
+from contramuse.encoders.image import ConvPool, as_image, check_bands, check_channels, check_frames, store_channels_last
 from contramuse.encoders.sequence import SequenceEncoder
 
 PATCH = 256
@@ -38,6 +38,7 @@ class SCCNN(SequenceEncoder):
     def __init__(self, *, bands: int, channels: int = 128) -> None:
         super().__init__()
         check_bands(bands, 32, usual=48)
+        check_channels(channels)
         widths = [channels * growth for growth in GROWTH]
         self.axes = ("segment",)
         self.dim = self.step_dim = widths[-1] * (bands // 32) * (PATCH // 128)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from contramuse.encoders.dropout import drop
-from contramuse.encoders.image import as_image, store_channels_last
+from contramuse.encoders.image import as_image, check_channels, check_share, store_channels_last
 
 GROWTH = (1, 1, 2, 2, 2, 2, 4)
 """Channels of the seven blocks over those of the first."""
@@ -56,6 +56,8 @@ class ShortChunkRes(nn.Module):
         self, *, bands: int, channels: int = 128, top: Literal["dense", "none"] = "dense", dropout: float = 0.0
     ) -> None:
         super().__init__()
+        check_channels(channels)
+        check_share(dropout, "dropout")
         widths = [channels * growth for growth in GROWTH]
         self.bands, self.dim, self.dropout = bands, widths[-1], dropout
         self.norm = nn.BatchNorm2d(1)
