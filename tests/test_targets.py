@@ -237,6 +237,25 @@ def test_a_plugin_that_no_package_offers_is_named_with_those_there_are():
         Plugin(name="no_such_metric").learn(Tagged(), np.arange(4))
 
 
+def test_a_plugin_of_an_installed_package_is_found_by_its_entry_point(tmp_path, monkeypatch):
+    package = tmp_path / "melodies-1.0.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: melodies\nVersion: 1.0\n")
+    (package / "entry_points.txt").write_text("[contramuse.targets]\nmelody = melodies:alike\nlost = melodies:gone\n")
+    (tmp_path / "melodies.py").write_text(
+        "def alike(q, k):\n    return 0.5 * (q.ids['track'][:, None] == k.ids['track'])\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    given_module._installed.cache_clear()
+    rows = Rows.of(track=[3, 4])
+    assert Plugin(name="melody").learn(Tagged(), np.arange(4))(rows, rows).tolist() == [[0.5, 0], [0, 0.5]]
+    with pytest.raises(RecipeError, match=r"'lost'.*cannot be imported from melodies:gone"):
+        Plugin(name="lost").learn(Tagged(), np.arange(4))
+    with pytest.raises(RecipeError, match=r"Installed:.*lost, melody"):
+        Plugin(name="malady").learn(Tagged(), np.arange(4))
+    given_module._installed.cache_clear()
+
+
 def test_a_plugins_numbers_are_checked(monkeypatch):
     rows = tags([1, 0, 0], [0, 1, 0])
     double = plugin(monkeypatch, lambda q, k: torch.full((len(q), len(k)), 0.5, dtype=torch.float64))
