@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from torch import nn
 
 from contramuse.audio.features import FeatureStore
 from contramuse.audio.stored import Stored
@@ -64,18 +65,7 @@ def embed_library(
     from contramuse.catalogue.library import Library
 
     opened = Library.open(library) if isinstance(library, (str, Path)) else library
-    if opened.sample_rate != model.sample_rate:
-        raise LibraryError(
-            f"has {opened.sample_rate} Hz, the model wants {model.sample_rate} Hz", name="library", value=opened.root,
-            fix=f"Prepare a library at {model.sample_rate} Hz, or embed the music's folder itself.",
-        )  # fmt: skip
-    stored = isinstance(opened.store, FeatureStore)
-    if stored != isinstance(model.tower.frontend, Stored):
-        holds, wants = ("stored features", "audio") if stored else ("audio", "stored features")
-        raise LibraryError(
-            f"holds {holds}, the model wants {wants}", name="library", value=opened.root,
-            fix="Embed a library of the kind that the model was trained on.",
-        )  # fmt: skip
+    check_fits(opened, sample_rate=model.sample_rate, frontend=model.tower.frontend)
     settings = Settings(window=window, hop=hop, keep=keep, dtype=dtype, batch=batch)
     source = {
         "library_root": str(Path(opened.root).resolve()), "library_fingerprint": opened.fingerprint,
@@ -85,6 +75,31 @@ def embed_library(
     if writer.before and writer.before["library_fingerprint"] != opened.fingerprint:
         _refresh(writer, opened)
     return embed_entries(model, _entries(opened), writer, settings, advance=advance, summary=Summary(Path(out)))
+
+
+def check_fits(library: Library, *, sample_rate: int, frontend: nn.Module) -> None:
+    """Make sure that a model takes what a library holds.
+
+    Args:
+        library: of tracks.
+        sample_rate: of the model, Hz.
+        frontend: of the model.
+
+    Raises:
+        LibraryError: the library has another sample rate, or holds features for a model of audio, or the reverse.
+    """
+    if library.sample_rate != sample_rate:
+        raise LibraryError(
+            f"has {library.sample_rate} Hz, the model wants {sample_rate} Hz", name="library", value=library.root,
+            fix=f"Prepare a library at {sample_rate} Hz, or embed the music's folder itself.",
+        )  # fmt: skip
+    stored = isinstance(library.store, FeatureStore)
+    if stored != isinstance(frontend, Stored):
+        holds, wants = ("stored features", "audio") if stored else ("audio", "stored features")
+        raise LibraryError(
+            f"holds {holds}, the model wants {wants}", name="library", value=library.root,
+            fix="Give a library of the kind that the model was trained on.",
+        )  # fmt: skip
 
 
 def _decoders(root: Path) -> dict[str, int]:

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from contramuse import __version__
 from contramuse.checkpoint.model import load
+from contramuse.embeddings.library import check_fits
 from contramuse.errors import LibraryError
 from contramuse.probes.words import METRICS, spanned
 from contramuse.train.finetune.head import load_head
@@ -63,10 +64,7 @@ def evaluate(
     settings, model = stored_settings(run), load(run)
     head = load_head(run / "head", model_hash=model.model_hash)
     rule = aggregate or settings.aggregate
-    if library.sample_rate != model.sample_rate:
-        problem = f"has {library.sample_rate} Hz, the model wants {model.sample_rate} Hz"
-        fix = f"Prepare a library at {model.sample_rate} Hz."
-        raise LibraryError(problem, name="library", value=library.root, fix=fix)
+    check_fits(library, sample_rate=model.sample_rate, frontend=model.tower.frontend)
     found = read_labels(library, head.fields, untagged=settings.untagged)
     if found.kind != head.kind:
         problem, fix = f"is {found.kind}, the head answers {head.kind}", "Give a library with the field as it was."

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from contramuse.checkpoint.model import load, save_model
-from contramuse.errors import LibraryError, TrainingError
+from contramuse.embeddings.library import check_fits
+from contramuse.errors import TrainingError
 from contramuse.files import replacing, write_json
 from contramuse.train.bar import Bar
 from contramuse.train.finetune.data import LabelledData
@@ -176,7 +177,8 @@ def _run(
     began: float,
     going: str,
 ) -> FineTuned:
-    _same_rate(origin, library)
+    tower: Any = towers[origin.tower]
+    check_fits(library, sample_rate=origin.sample_rate, frontend=tower.frontend)
     data = LabelledData(
         library, parts.labels, parts.scale, train=parts.train, valid=parts.valid, settings=settings,
         window=samples_of(origin.window, sample_rate=origin.sample_rate),
@@ -232,14 +234,6 @@ def _advised(settings: Settings) -> Iterator[None]:
     except TrainingError as error:
         fix = f"Lower --rate (now {settings.rate:g})."
         raise TrainingError(error.problem, name=error.name, value=error.value, fix=fix) from error
-
-
-def _same_rate(origin: Origin, library: Library) -> None:
-    if library.sample_rate != origin.sample_rate:
-        raise LibraryError(
-            f"has {library.sample_rate} Hz, the encoder wants {origin.sample_rate} Hz", name="library",
-            value=library.root, fix=f"Prepare a library at {origin.sample_rate} Hz.",
-        )  # fmt: skip
 
 
 def _module(origin: Origin, towers: nn.ModuleDict, labels: Labels, settings: Settings) -> Classifier:
