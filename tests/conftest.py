@@ -13,10 +13,20 @@ torch.set_num_threads(1)
 
 # What works on tensors; the hook has to come before the first import of them.
 SHAPED = (
-    "audio.filterbank audio.frontend audio.sinc augment encoders gather objective probes.baselines probes.intervals "
+    "audio.filterbank audio.log_mel audio.published audio.sinc audio.stored augment encoders gather objective probes.baselines probes.intervals "
     "probes.metrics probes.playlists probes.retrieval rows similarity strategy targets train.monitors views"
 )
 install_import_hook([f"contramuse.{name}" for name in SHAPED.split()], "shapes.checked")
+
+
+@pytest.fixture(scope="session")
+def corpus_libraries(tmp_path_factory):
+    """A small built-in corpus, prepared at every rate that a shipped recipe wants: FOLDER/16000 and so on."""
+    from smallrecipes import write_libraries
+
+    root = tmp_path_factory.mktemp("corpus")
+    write_libraries(root)
+    return root
 
 
 @pytest.fixture

@@ -216,6 +216,6 @@ def taught_labels(model_path: str | None) -> list[str]:
         info = read_info(Path(model_path))
         tuned = info.get("extra", {}).get("fine_tuned", {})
         fields = tuned.get("fields", []) if tuned.get("encoder") == "full" else []
-        return sorted({*Recipe.from_resolved(info["recipe"]).fields, *fields})
+        return sorted({*Recipe.from_resolved(info["recipe"]).taught, *fields})
     except (ModelFileError, RecipeError):  # it is gone, or of another version: nothing is known about its training
         return []

@@ -78,6 +78,11 @@ class Recipe:
         return frozenset().union(*[c.target.fields() for c in self._contrast_specs], *takes)
 
     @functools.cached_property
+    def taught(self) -> frozenset[str]:
+        """Label fields and groups that training sees: those of targets and views, and those of the sampler."""
+        return self.fields | self.build_sampler().fields()
+
+    @functools.cached_property
     def followers(self) -> dict[str, tuple[str, float]]:
         """Tower that follows another -> (the other, momentum)."""
         towers = self._resolved["towers"]

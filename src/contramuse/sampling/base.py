@@ -82,6 +82,10 @@ class Sampler(ABC):
         """The tracks of ``rows`` whose labels are ever seen: int64 [m]."""
         return rows
 
+    def fields(self) -> frozenset[str]:
+        """Names of label fields or groups of the library that this sampler reads."""
+        return frozenset()
+
     def check(self, library: Library, rows: NDArray[np.int64], *, batch: int) -> dict[str, object]:
         """Make sure that ``library`` has what this sampler needs; facts about it for the run's description.
 

@@ -54,6 +54,10 @@ class Mixed(Sampler):
 
         return np.sort(rows[stratified_share(library.labels(self.labels)[rows], share=self.share, seed=self.seed)])
 
+    def fields(self) -> frozenset[str]:
+        """See ``Sampler.fields``."""
+        return frozenset([self.labels])
+
     def parts(self, chosen: int, *, batch: int) -> tuple[int, int]:
         """Labelled and unlabelled tracks of a batch, where ``chosen`` tracks are labelled."""
         labelled = int(self.labelled * batch) if chosen else 0

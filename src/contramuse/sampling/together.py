@@ -45,6 +45,10 @@ class Together(Sampler):
         if self.size < 2:
             raise RecipeError("is less than a pair", name="size", value=self.size, fix="Set size=2 or more.")
 
+    def fields(self) -> frozenset[str]:
+        """See ``Sampler.fields``."""
+        return frozenset([self.by])
+
     def epoch(self, library: Library, rows: NDArray[np.int64], *, batch: int, generator: torch.Generator) -> Drawn:
         """See ``Sampler.epoch``.
 

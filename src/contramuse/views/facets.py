@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
@@ -60,11 +61,14 @@ class Tags(Take):
         labels: a multiclass or multi-label field.
         most: tags of a track at most, the first ones in the order of the field's classes; 10 in PlaylistContrastive.
         missing: what becomes of a track without a tag: "skip", it is left out of training; "silent", its row is silent.
+        words: name of the library's word vectors (``contramuse vectors genre``) that the tower's encoder starts from;
+            "": from random ones.
     """
 
     labels: str
     most: int = 10
     missing: Missing = "skip"
+    words: str = ""
 
     def __post_init__(self) -> None:
         if self.most < 1:
@@ -74,7 +78,11 @@ class Tags(Take):
         """Bool [n]: under ``missing: skip`` the tracks that have a tag."""
         if self.missing == "silent":
             return super().usable(library, rows)
-        return np.asarray(_one_hot(library, self.labels)[rows].any(1))
+        return np.asarray(_tag_numbers(library, self.labels, self.most)[torch.from_numpy(rows), 0].numpy() > 0)
+
+    def fields(self) -> frozenset[str]:
+        """See ``Take.fields``."""
+        return frozenset([self.labels])
 
     def width(self, library: Library) -> int:
         """Number of different tags."""
@@ -82,13 +90,8 @@ class Tags(Take):
 
     def take(self, library: Library, drawn: Drawn, chance: Chance, seen: Mapping[str, Rows]) -> tuple[Tensor, Rows]:
         """Numbers int64 [b most]; a row of zeros is silent."""
-        hot = torch.from_numpy(_one_hot(library, self.labels)[drawn.rows] > 0)
-        number = torch.arange(1, hot.shape[1] + 1)
-        # Ascending with absent ones last; those beyond the last class become padding.
-        x = torch.where(hot, number, hot.shape[1] + 1).sort(dim=1).values[:, : self.most]
-        x = torch.where(x > hot.shape[1], 0, x)
-        x = torch.nn.functional.pad(x, (0, self.most - x.shape[1]))
-        return x, who_is(drawn, silent=~hot.any(1))
+        x = _tag_numbers(library, self.labels, self.most)[torch.from_numpy(drawn.rows)].long()
+        return x, who_is(drawn, silent=x[:, 0] == 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,14 +157,22 @@ class Again(Take):
         return torch.zeros(len(seen[self.of]), 0), replace(seen[self.of])
 
 
-def _one_hot(library: Library, field: str) -> NDArray[np.float32]:
-    """Float32 [n c], zeros where unknown."""
-    found = library.labels(field)
-    if library.fields[field].kind == "multilabel":
-        return np.asarray(found, dtype=np.float32)
+@functools.lru_cache(maxsize=8)
+def _tag_numbers(library: Library, field: str, most: int) -> Tensor:
+    """The first ``most`` tags of every track, int32 [n most]: class numbers from 1, ascending, then zeros.
+
+    Raises:
+        LibraryError: the field is numeric, or not there.
+    """
+    found = np.asarray(library.labels(field))
     if library.fields[field].kind == "numeric":
         raise LibraryError("is numeric and has no tags", name="labels", value=field, fix="Name a field with classes.")
-    hot = np.zeros((len(found), len(library.fields[field].classes)), np.float32)
-    known = found != UNKNOWN
-    hot[np.flatnonzero(known), found[known]] = 1.0
-    return hot
+    out = np.zeros((len(found), most), np.int32)
+    if library.fields[field].kind != "multilabel":
+        out[:, 0] = found + 1  # unknown is -1
+        return torch.from_numpy(out)
+    rows, classes = np.nonzero(found)
+    place = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    kept = place < most
+    out[rows[kept], place[kept]] = classes[kept] + 1
+    return torch.from_numpy(out)
