@@ -59,6 +59,9 @@ def finetune(
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder.")] = None,
     evaluate: Annotated[Path | None, typer.Option(help="Only test the run in this folder, on --data.")] = None,
     split: Annotated[str, typer.Option(help="With --evaluate: test, valid, train or all.")] = "test",
+    corrupt: Annotated[
+        str | None, typer.Option(help="With --evaluate: augmentations of the tested windows, as bitcrush, or YAML.")
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="Write the results of the test to this file, too.")] = None,
     accelerator: Annotated[str, typer.Option(help="auto, cpu, gpu, ...")] = "auto",
 ) -> None:
@@ -70,8 +73,9 @@ def finetune(
     began = time.monotonic()
     if evaluate is not None:
         _forbid({"MODEL": model, "--resume": resume, "-o": out, "--field": field}, beside="--evaluate")
-        _test(evaluate, data, aggregate=aggregate, split=split, json=json, accelerator=accelerator)
+        _test(evaluate, data, aggregate=aggregate, split=split, corrupt=corrupt, json=json, accelerator=accelerator)
         return
+    _forbid({"--corrupt": corrupt}, beside="training: give --evaluate RUN")
     if resume is not None:
         _forbid({"MODEL": model, "-o": out, "--field": field, "--steps": steps, "--epochs": epochs}, beside="--resume")
         _go_on(resume, data, minutes=minutes, accelerator=accelerator, json=json, began=began)
@@ -150,8 +154,9 @@ def _go_on(
 
 
 def _test(
-    run: Path, data: Path | None, *, aggregate: str | None, split: str, json: Path | None, accelerator: str
-) -> None:
+    run: Path, data: Path | None, *, aggregate: str | None, split: str, corrupt: str | None, json: Path | None,
+    accelerator: str,
+) -> None:  # fmt: skip
     from rich.console import Console
 
     from contramuse.catalogue.library import Library
@@ -166,7 +171,7 @@ def _test(
     rule: Any = aggregate
     with Console(stderr=True).status("testing") as status:
         found = evaluate(
-            run, library, split=split, aggregate=rule, accelerator=accelerator,
+            run, library, split=split, aggregate=rule, corrupt=corrupt, accelerator=accelerator,
             progress=lambda done: status.update(f"testing: {done:,} tracks"),
         )  # fmt: skip
     _report(found, None, json, stopped_by="")

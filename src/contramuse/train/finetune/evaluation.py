@@ -20,7 +20,7 @@ from contramuse.train.finetune.head import load_head
 from contramuse.train.finetune.labels import check_divided, read_labels
 from contramuse.train.finetune.scoring import answer, by_class, confusion, results
 from contramuse.train.finetune.settings import Aggregate
-from contramuse.train.finetune.start import stored_settings
+from contramuse.train.finetune.start import corruption, stored_settings
 from contramuse.train.runs import code_version
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def evaluate(
     *,
     split: str = "test",
     aggregate: Aggregate | None = None,
+    corrupt: str | None = None,
     resamples: int = 1000,
     accelerator: str = "auto",
     progress: Callable[[int], None] = lambda done: None,
@@ -51,6 +52,7 @@ def evaluate(
         library: with the labels; it may be another than the run was trained on. Classes are matched by name.
         split: that is tested.
         aggregate: what is averaged over the windows of a track; the run's own setting if not given.
+        corrupt: augmentations that the windows go through, as ``start.corruption`` reads them.
         resamples: of the bootstrap.
         accelerator: "auto", "cpu", "gpu".
         progress: told how many tracks are done.
@@ -74,7 +76,10 @@ def evaluate(
     rows = labels.rows(everything)
     check_divided(labels, rows, split=split)
     device = "cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu"
-    scores, counts = answer(model.to(device), head, library, rows, rule=rule, progress=progress)
+    scores, counts = answer(
+        model.to(device), head, library, rows, rule=rule, progress=progress,
+        chains=None if corrupt is None else corruption(model, corrupt),
+    )  # fmt: skip
     tasks = labels.tasks(rows)
     return {
         "format": FORMAT, "version": VERSION, "contramuse": __version__, "code_version": code_version(),
@@ -82,6 +87,7 @@ def evaluate(
         "library": {"root": str(library.root), "fingerprint": library.fingerprint},
         "model": {"hash": model.model_hash, "head": head.info["hash"], "encoder": settings.encoder},
         "fields": list(head.fields), "kind": head.kind, "split": split, "aggregate": rule,
+        "corrupt": corrupt,
         "tracks": len(rows), "windows": int(counts.sum()), "window": model.window,
         "unlabelled": len(everything) - len(rows),
         "unknown_classes": [name for name in found.classes if name not in head.classes],
@@ -99,6 +105,8 @@ def table(found: dict[str, Any]) -> Table:
         f"{'+'.join(found['fields'])}: {found['tracks']:,} tracks of the {found['split']} split, "
         f"{found['windows']:,} windows of {found['window']:g} s, mean of {averaged}"
     )
+    if found["corrupt"]:
+        title += f", corrupted by {found['corrupt']}"
     shown = Table(title=escape(title), title_justify="left")
     for name, side in (("task", "left"), ("result", "right"), ("without features", "right")):
         shown.add_column(name, justify=side)  # type: ignore[arg-type]
