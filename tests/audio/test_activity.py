@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import shutil
 from pathlib import Path
@@ -97,7 +98,7 @@ def test_sums_are_kept_beside_the_library_and_not_needed(tmp_path: Path) -> None
     store = store_of(tmp_path, [bursts(rng, 5000), bursts(rng, 77)])
     first = Activity(store).draw_active([0, 1], 40, generator=generator())
     (kept,) = (tmp_path / "activity").iterdir()
-    assert kept.stat().st_size == 4 * (250 + 4)
+    assert kept.stat().st_size == 16 + 4 * (250 + 4)
     again = pickle.loads(pickle.dumps(Activity(store)))
     assert np.array_equal(again.draw_active([0, 1], 40, generator=generator()), first)
     kept.write_bytes(b"cut")
@@ -105,3 +106,12 @@ def test_sums_are_kept_beside_the_library_and_not_needed(tmp_path: Path) -> None
     shutil.rmtree(tmp_path / "activity")
     (tmp_path / "activity").write_bytes(b"")  # no folder can be made here
     assert np.array_equal(Activity(store).draw_active([0, 1], 40, generator=generator()), first)
+
+
+def test_sums_of_audio_that_was_replaced_in_its_place_are_computed_anew(tmp_path: Path) -> None:
+    """A changed file of the same length may come to lie where the old one lay."""
+    loud, silent = np.full(300, 3000), np.zeros(300, np.int64)
+    for clips, expected in (([loud, silent], [True, False]), ([silent, loud], [False, True])):
+        store = store_of(tmp_path, clips)
+        os.utime(tmp_path / "shards/00000.i16", ns=(0, 10**9 * (1 + expected[0])))
+        assert Activity(store).somewhere([0, 1], 40).tolist() == expected

@@ -8,6 +8,7 @@ the library, tell nearly all windows; what they leave open is read from the samp
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -128,17 +129,17 @@ class Activity:
     def _sums(self) -> NDArray[np.int64]:
         """Sum of |x| over every hop of every row, row after row; kept in ``activity/`` of the library's folder."""
         path = self.store.root / "activity" / f"{self.store.fingerprint}.{self.hop}.u32"
-        count = int(self._first[-1])
-        if not path.is_file() or path.stat().st_size != 4 * count:
+        count, stamp = int(self._first[-1]), self.store.stamp.encode()
+        if not _is_of(path, stamp, count):
             sums = np.empty(count, "<u4")
             for row in range(len(self.store)):
                 sums[self._first[row] : self._first[row + 1]] = self._row_sums(row)
             try:
                 with replacing(path) as temporary:
-                    sums.tofile(temporary)
+                    temporary.write_bytes(stamp + sums.tobytes())
             except StorageError:
                 return sums  # a library that is only to be read: every run computes them for itself
-        return np.memmap(path, "<u4", "r").view(np.ndarray) if count else np.zeros(0, "<u4")
+        return np.memmap(path, "<u4", "r", len(stamp)).view(np.ndarray) if count else np.zeros(0, "<u4")
 
     def _row_sums(self, row: int) -> NDArray[np.int64]:
         block, length = _BLOCK_HOPS * self.hop, int(self.store.lengths[row])
@@ -147,6 +148,14 @@ class Activity:
             magnitudes = _magnitude(self.store.read(row, start, start + block))
             parts.append(np.add.reduceat(magnitudes, np.arange(0, len(magnitudes), self.hop), dtype=np.int64))
         return np.concatenate(parts)
+
+
+def _is_of(path: Path, stamp: bytes, count: int) -> bool:
+    """Whether a file of sums is whole, and of the audio that has this ``stamp``."""
+    if not path.is_file() or path.stat().st_size != len(stamp) + 4 * count:
+        return False
+    with open(path, "rb") as file:
+        return file.read(len(stamp)) == stamp
 
 
 def _magnitude(x: NDArray[np.int16]) -> NDArray[np.uint16]:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contramuse.errors import LibraryError, StorageError
+from contramuse.files import stable_hash
 
 SHARD_BYTES = 1 << 30
 SAMPLE = np.dtype("<i2")
@@ -58,11 +59,21 @@ class Store:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of where the rows lie, 16 hexadecimal digits: the same for the same audio of the same library."""
+        """Hash of where the rows lie, 16 hexadecimal digits: the same for the same rows of the same library."""
         digest = hashlib.sha256(str(self.sample_rate).encode())
         for column in (self.shard, self.offset, self.lengths):
             digest.update(column.astype("<i8").tobytes())
         return digest.hexdigest()[:16]
+
+    @property
+    def stamp(self) -> str:
+        """Hash of size and time of the shards that hold the rows: another one once anything was written to them."""
+        seen = []
+        for shard in np.unique(self.shard[self.lengths > 0]).tolist():
+            path = shard_path(self.root, shard, self.suffix)
+            if path.is_file():  # one that is lost is told by who reads it
+                seen.append([shard, path.stat().st_size, path.stat().st_mtime_ns])
+        return stable_hash(seen)
 
     def read(self, row: int, start: int = 0, stop: int | None = None) -> NDArray[np.int16]:
         """Samples ``start`` to ``stop`` (exclusive; None: the end) of a row, int16 [t], a view of the memory map.

@@ -52,6 +52,11 @@ class JoinedStore(Store):
         """See ``Store.fingerprint``."""
         return stable_hash([[p.fingerprint for p in self._parts], self._part.tolist(), self._row.tolist()])
 
+    @property
+    def stamp(self) -> str:
+        """See ``Store.stamp``."""
+        return stable_hash([part.stamp for part in self._parts])
+
     def read(self, row: int, start: int = 0, stop: int | None = None) -> NDArray[Any]:
         """See ``Store.read``."""
         number, own = int(self._part[row]), int(self._row[row])
