@@ -34,7 +34,8 @@ class Stem(Take):
         stems: names of the stems to choose from.
         per: "batch", one source for a whole batch, so that the kind of source is no shortcut (MSCOL); "row", each
             track its own.
-        when: "active", only stretches where the source can be heard, for tracks that have one; "any", any stretch.
+        when: "active", only stretches where the source can be heard, for tracks that have one; "any", any stretch;
+            "either", one or the other for a whole batch, by a fair coin (MSCOL's ``--silent``).
         of: view whose stretch these lie at ("same") or near ("around"), or "" for a place of their own.
         rule: "same" or "around" under ``of``.
         within: seconds from start to start at most (around).
@@ -44,7 +45,7 @@ class Stem(Take):
     seconds: float
     stems: tuple[str, ...]
     per: Literal["batch", "row"] = "batch"
-    when: Literal["active", "any"] = "active"
+    when: Literal["active", "any", "either"] = "active"
     of: str = ""
     rule: Literal["same", "around"] = "same"
     within: float = 3.0
@@ -56,7 +57,7 @@ class Stem(Take):
             raise RecipeError("there is no stem to take", name="stems", value=[], fix=fix)
         if self.seconds <= 0:
             raise RecipeError("a stretch needs a length", name="seconds", value=self.seconds, fix="Give more than 0.")
-        if self.of and self.when == "active":
+        if self.of and self.when != "any":
             raise RecipeError(
                 "a place that is tied to another view cannot be chosen by activity", name="when", value=self.when,
                 fix="Set when: any, or tie the other view to this one (of, rule: around).",
@@ -85,6 +86,8 @@ class Stem(Take):
             source = torch.randint(len(self.stems), (1,), generator=chance.shared).expand(len(drawn)).numpy()
         else:
             source = torch.randint(len(self.stems), (len(drawn),), generator=chance.own).numpy()
+        coin = bool(torch.randint(2, (1,), generator=chance.shared)) if self.when == "either" else False
+        active = self.when == "active" or coin
         x = np.zeros((len(drawn), length), dtype=np.int16)
         starts = np.zeros(len(drawn), dtype=np.int64)
         absent = np.ones(len(drawn), dtype=bool)
@@ -93,7 +96,7 @@ class Stem(Take):
             if not len(here):
                 continue
             rows = drawn.rows[here]
-            at = self._places(library, activity, rows, here, length, chance, seen)
+            at = self._places(library, activity, rows, here, length, chance, seen, active=active)
             starts[here] = np.maximum(at, 0)
             x[here] = activity.store.gather(rows, starts[here], length)
             level = activity.mean_level(rows, starts[here], length)
@@ -111,9 +114,11 @@ class Stem(Take):
         length: int,
         chance: Chance,
         seen: Mapping[str, Rows],
+        *,
+        active: bool,
     ) -> NDArray[np.int64]:
         """First samples int64 [n]; -1 where the source is active nowhere."""
-        if self.when == "active":
+        if active:
             return activity.draw_active(rows, length, threshold=self.threshold, generator=chance.own)
         room = np.maximum(library.store.lengths[rows] - length, 0)
         share = torch.rand(len(rows), generator=chance.own, dtype=torch.float64).numpy()
