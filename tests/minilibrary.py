@@ -16,22 +16,35 @@ GENRES = ("calm", "lively")
 
 
 def write_library(
-    root: Path, *, tracks: int = 24, seconds: float = 4.0, sample_rate: int = 22050, seed: int = 0
+    root: Path,
+    *,
+    tracks: int = 24,
+    seconds: float = 4.0,
+    sample_rate: int = 22050,
+    seed: int = 0,
+    stems: str = "",
 ) -> Library:
-    """Tracks of two genres, each a chord of its own under a tremolo; two in three train, the rest valid, no test."""
+    """Tracks of two genres, each a chord of its own under a tremolo; two in three train, the rest valid, no test.
+
+    Every track but the first has a stem of each of the names ``stems`` ("bass drums"): the first half of the clip, and
+    silence.
+    """
     rng = np.random.default_rng(seed)
     writer = ShardWriter(root)
     rows = []
     for i in range(tracks):
         clip = _tune(rng, lively=i % 2 == 1, samples=int(seconds * sample_rate), sample_rate=sample_rate)
         shard, offset = writer.append(clip)
+        half = np.where(np.arange(len(clip)) < len(clip) // 2, clip, 0).astype(np.int16)
+        placed = [(name, *writer.append(half)) for name in stems.split()] if i else []
         rows.append(
             {
                 "id": f"{seed:08x}{i:08x}", "path": f"{i:03d}.wav", "title": f"Tune {i}", "artist": f"Artist {i % 5}",
                 "album": "", "genre": GENRES[i % 2], "year": None, "seconds": len(clip) / sample_rate,
                 "split": "valid" if i % 3 == 2 else "train", "shard": shard, "offset": offset, "samples": len(clip),
                 "label.genre": GENRES[i % 2], "label.tags": [GENRES[i % 2]] if i % 4 else [], "label.tempo": 60.0 + i,
-                "group.artist": [f"Artist {i % 5}"], "group.album": [], "stems": [],
+                "group.artist": [f"Artist {i % 5}"], "group.album": [],
+                "stems": [{"name": n, "shard": s, "offset": o, "samples": len(half)} for n, s, o in placed],
             }
         )  # fmt: skip
     writer.flush()
