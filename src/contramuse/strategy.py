@@ -229,7 +229,11 @@ class Strategy(nn.Module):
 
     def loss(self, embeddings: Mapping[str, Tensor], rows: Mapping[str, Rows]) -> Float[Tensor, ""]:
         """The weighted sum."""
-        parts = zip(self.each(), self.losses(embeddings, rows), strict=True)
+        return self.weighted(self.losses(embeddings, rows))
+
+    def weighted(self, losses: Sequence[Tensor]) -> Float[Tensor, ""]:
+        """The sum of ``losses``, one of each contrast, each times its weight."""
+        parts = zip(self.each(), losses, strict=True)
         return torch.stack([contrast.weight * loss for contrast, loss in parts]).sum()
 
     def learn(self, library: Library, rows: NDArray[np.int64]) -> None:

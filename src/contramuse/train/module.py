@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,14 +10,20 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
 
+from contramuse.catalogue.vectors import read_class_vectors
+from contramuse.encoders.tags import TagAttention, TagMean
 from contramuse.encoders.tower import Output, Tower, follow
 from contramuse.rows import Rows
 from contramuse.sampling import generator_for
 from contramuse.train.data import Batch, MusicData
 from contramuse.train.optimizers import build_optimizer
+from contramuse.train.parts import each_loss, taken_apart
 from contramuse.train.pieces import in_pieces
+from contramuse.train.session import is_logged
+from contramuse.views import Tags
 
 if TYPE_CHECKING:
+    from contramuse.catalogue.library import Library
     from contramuse.recipe import Recipe
 
 FULL_SCALE = 32768
@@ -39,6 +46,20 @@ class Seen:
     rows: dict[str, Rows]
 
 
+@dataclass(frozen=True)
+class Last:
+    """What the last loss was made of, without gradients.
+
+    Args:
+        z, rows: as in ``Seen``.
+        losses: of each contrast.
+    """
+
+    z: dict[str, Tensor]
+    rows: dict[str, Rows]
+    losses: list[Tensor]
+
+
 class Contrastive(LightningModule):
     """Views go through augmentation and their towers, and the strategy compares what comes out.
 
@@ -59,23 +80,41 @@ class Contrastive(LightningModule):
         self._chains = recipe.build_chains(sample_rate=sample_rate)
         self.tower_of, self._train, self._seed = recipe.view_towers(), recipe.train, recipe.train.seed
         self._inputs, self._followers = recipe.inputs, recipe.followers
+        self._last = Last({}, {}, [])
         if recipe.train.compile == "default":
             for name in self.towers:
                 self.tower(name).encoder.compile()
 
-    def training_step(self, batch: Batch, index: int) -> Tensor:
-        """The loss of one batch."""
+    def learn(self, library: Library, data: MusicData) -> None:
+        """Before the first step: what the targets must know of the library, and word vectors that tags start from.
+
+        Raises:
+            LibraryError: the library has no such word vectors.
+        """
+        self.strategy.learn(library, data.labelled_rows)
+        for view, take in data.takes.items():
+            encoder = self.tower(self.tower_of[view]).encoder
+            if isinstance(take, Tags) and take.words and isinstance(encoder, (TagAttention, TagMean)):
+                encoder.load_vectors(torch.from_numpy(read_class_vectors(library, take.words, field=take.labels)))
+
+    def training_step(self, batch: Batch, index: int) -> dict[str, Tensor]:
+        """ "loss" of one batch, the loss of each contrast, and at steps that are logged what more it is made of."""
         loss = self.loss_of(batch)
+        found = each_loss(self.strategy, self._last.losses)
+        if is_logged(self.trainer.global_step + 1):
+            found |= taken_apart(self.strategy, self._last.z, self._last.rows)
         data: MusicData = self.trainer.datamodule  # type: ignore[attr-defined]
         data.trained_on(batch)
-        return loss
+        return {**found, "loss": loss}
 
     def loss_of(self, batch: Batch) -> Tensor:
         """The strategy's loss of ``batch``, a scalar."""
         # An encoder of a user's own may hold nn.Dropout, which draws from the global generator.
         torch.manual_seed(self._seed + 1_000_003 * (batch.number + 1) + self.global_rank)
         seen = self.see(batch, purpose="train")
-        return self.strategy.loss(seen.z, seen.rows)
+        losses = self.strategy.losses(seen.z, seen.rows)
+        self._last = Last({n: z.detach() for n, z in seen.z.items()}, seen.rows, [x.detach() for x in losses])
+        return self.strategy.weighted(losses)
 
     def see(self, batch: Batch, *, purpose: str) -> Seen:
         """Every view through its tower.
@@ -111,6 +150,9 @@ class Contrastive(LightningModule):
         return features
 
     def _through(self, view: str, features: Tensor, batch: Batch, purpose: str) -> tuple[Tensor, dict[str, Output]]:
+        if torch.is_grad_enabled() and self.tower_of[view] in self._followers:
+            with torch.no_grad():  # not into its weights, and not through it into features that another tower learns
+                return self._through(view, features, batch, purpose)
         tower = self.tower(self.tower_of[view])
         draws: tuple[str | int, ...] = ("encoder", purpose, view, batch.number, self.global_rank)
         pieces = self._train.pieces if purpose == "train" else 1
@@ -122,11 +164,16 @@ class Contrastive(LightningModule):
         )  # fmt: skip
         return h.float(), outputs
 
-    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """Towers that follow others take a step towards them after every optimiser step."""
-        if self._followers and (batch_idx + 1) % self._train.accumulate == 0:
-            for name, (leader, momentum) in self._followers.items():
-                follow(self.tower(name), self.tower(leader), momentum=momentum)
+    def optimizer_step(
+        self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Callable[[], Any] | None = None
+    ) -> None:
+        """Towers that follow others take a step towards them after every optimiser step.
+
+        It is part of the step, since the checkpoint of a step is written before the hooks that come after a batch.
+        """
+        super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+        for name, (leader, momentum) in self._followers.items():
+            follow(self.tower(name), self.tower(leader), momentum=momentum)
 
     def tower(self, name: str) -> Tower:
         """The tower ``name``, typed."""

@@ -8,7 +8,7 @@ Contrastive Learning Batch Size under Memory Limited Setup"). Non-reentrant chec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
@@ -47,13 +47,25 @@ def in_pieces(
 
 
 def _contexts(tower: nn.Module) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-    return nullcontext(), _statistics_kept(tower)
+    return nullcontext(), _again(tower, _buffers(tower))
 
 
 @contextmanager
-def _statistics_kept(tower: nn.Module) -> Iterator[None]:
-    """The second pass must not count a batch's running statistics again."""
-    kept = {name: buffer.clone() for name, buffer in tower.named_buffers()}
-    yield
-    for name, buffer in tower.named_buffers():
-        buffer.copy_(kept[name])
+def _again(tower: nn.Module, before: Mapping[str, Tensor]) -> Iterator[None]:
+    """The second pass finds the buffers as the first did, and does not count a batch's statistics once more."""
+    after = _buffers(tower)
+    _restore(tower, before)
+    try:
+        yield
+    finally:  # the second pass is left by an exception as soon as everything has been made that is needed
+        _restore(tower, after)
+
+
+def _buffers(tower: nn.Module) -> dict[str, Tensor]:
+    return {name: buffer.clone() for name, buffer in tower.named_buffers()}
+
+
+def _restore(tower: nn.Module, values: Mapping[str, Tensor]) -> None:
+    with torch.no_grad():
+        for name, buffer in tower.named_buffers():
+            buffer.copy_(values[name])

@@ -16,6 +16,12 @@ from contramuse.train.pace import Pace
 LOG_EVERY = 10
 """Steps between two rows of the log (each step is one at the start of a run); losses are means over them."""
 
+
+def is_logged(step: int) -> bool:
+    """Whether the log has a row for ``step``; it has one for the last step too."""
+    return step % LOG_EVERY == 0 or step <= LOG_EVERY
+
+
 NOTHING_TO_LEARN = (
     "the loss is exactly 0: no row has a positive, or none has another row to be told apart from. "
     "Give views two crops (take.count=2) or a target that holds between tracks, and train.batch=2 or more."
@@ -82,6 +88,7 @@ class Session(Callback):
         self._pace, self._watch, self._keeper, self._bar = pace, watch, keeper, bar
         self._checkpoint_every, self._best_by = checkpoint_every, best_by
         self._losses: list[torch.Tensor] = []
+        self._parts: dict[str, list[torch.Tensor]] = {}
         self._step, self._rows = 0, 0
         self._since, self._waited_then = 0.0, 0.0
         self.found: dict[str, float] = {}
@@ -114,12 +121,15 @@ class Session(Callback):
     ) -> None:
         """After every optimiser step: log, watch and save where due."""
         self._losses.append(outputs["loss"].detach() * trainer.accumulate_grad_batches)
+        for name, part in outputs.items():
+            if name != "loss":
+                self._parts.setdefault(name, []).append(part)
         self._rows += len(batch) * trainer.world_size
         step, last = trainer.global_step, self._pace.last
         if step == self._step and not last:
             return
         self._step = step
-        if step % LOG_EVERY == 0 or step <= LOG_EVERY or last:
+        if is_logged(step) or last:
             self._log(trainer)
         watching = step % self._pace.watch_every == 0 or last
         if not watching and step % self._checkpoint_every:
@@ -164,6 +174,7 @@ class Session(Callback):
         numbers = {
             "seconds": self._pace.elapsed,
             "loss": loss,
+            **{name: float(torch.stack(parts).mean()) for name, parts in self._parts.items()},
             "lr": float(trainer.optimizers[0].param_groups[0]["lr"]),
             "rows_per_second": self._rows / took,
             "waiting": waiting,
@@ -175,7 +186,8 @@ class Session(Callback):
         self._bar.move(
             step=trainer.global_step, share=share, loss=loss, speed=self._rows / took, waiting=waiting, left=left
         )
-        self._losses, self._rows, self._since, self._waited_then = [], 0, now, data.waited
+        self._losses, self._parts = [], {}
+        self._rows, self._since, self._waited_then = 0, now, data.waited
 
     def _look(self, trainer: Trainer, *, loss: float | None) -> None:
         self.found = self._watch.look(trainer, *_typed(trainer))
