@@ -109,6 +109,8 @@ class Tower(nn.Module):
     def project(self, x: Tensor, head: str = "") -> Tensor:
         """What the head called ``head`` makes of each row, [b d]: its projection, or its own representation.
 
+        Projections of steps are pooled as steps are: the mean over segments, levels one after another.
+
         Args:
             x: as for ``represent``.
             head: its name; "" is the single one.
@@ -118,6 +120,9 @@ class Tower(nn.Module):
             assert isinstance(self.encoder, SequenceEncoder)
             context: Tensor = chosen.represent(self.encoder.sequence(self.features(x)))
             return context
+        if self.over == "steps":
+            assert isinstance(self.encoder, SequenceEncoder)
+            return pool(chosen(self.encoder.sequence(self.features(x))), self.encoder.axes)
         projected: Tensor = chosen(self.represent(x))
         return projected
 
@@ -141,7 +146,14 @@ class Tower(nn.Module):
             return {"encoder": self.dim}
         heads = self.named_heads()
         named = {name: heads["" if tuple(output) == HEAD else name] for name in output}
-        return {name: int(getattr(head, "context_dim", head.dim)) for name, head in named.items()}  # type: ignore[arg-type]
+        return {name: self._width(head) for name, head in named.items()}
+
+    def _width(self, head: nn.Module) -> int:
+        """Numbers that ``project`` gives by this head."""
+        if self.over == "steps" and not _reads_sequence(head):
+            assert isinstance(self.encoder, SequenceEncoder)
+            return int(head.dim) * (self.encoder.dim // self.encoder.step_dim)  # type: ignore[arg-type]
+        return int(getattr(head, "context_dim", head.dim))  # type: ignore[arg-type]
 
     def forward(self, x: Tensor, generator: torch.Generator | None = None) -> dict[str, Output]:
         """What each head makes of ``x``: what the similarity compares in training."""

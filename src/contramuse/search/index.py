@@ -2,7 +2,8 @@
 
 Vectors are centred (the collection's mean is taken off) and scaled to length 1, so that a similarity is a cosine which
 is not near 1 for everything, as the plain cosine of an encoder with a large constant part is. Below ``CENTRED_FROM``
-tracks the mean says more about the few tracks than about the encoder, and vectors are only scaled.
+tracks the mean says more about the few tracks than about the encoder, and vectors are only scaled; so they are where
+the query is no track (``compared="plain"``): training compared it with audio without a centre.
 
 faiss is asked with one thread: a search with several threads leaves an OpenMP pool behind, and a process that is forked
 from such a one hangs in its own first search.
@@ -16,9 +17,9 @@ import importlib.util
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +28,9 @@ from contramuse.embeddings import Embeddings
 from contramuse.embeddings.store import part_files
 from contramuse.errors import EmbeddingsError, MissingDependencyError, StorageError
 from contramuse.files import replacing, stable_hash, write_json
+from contramuse.search.space import Floats, Space, weights_of
 
-VERSION = 1
+VERSION = 2
 EXACT_BELOW = 100_000
 CENTRED_FROM = 32
 RECALL_AT = 10
@@ -38,7 +40,8 @@ TRAIN_PER_LIST = 64
 _TIES = 50
 
 Rows = NDArray[np.int64]
-Floats = NDArray[np.float32]
+Compared = Literal["centred", "plain"]
+FOLDERS: dict[Compared, str] = {"centred": "index", "plain": "index-plain"}
 
 
 class Index:
@@ -46,32 +49,43 @@ class Index:
 
     Attributes:
         info: kind ("exact", "ivf" or "numpy"), tracks, recall_at_10 against exact search, nprobe, and how it was built.
-        centre: float32 [h], taken off every vector before it is scaled; zeros in a small collection.
+        space: how vectors are compared; its centre is zeros in a small collection, and for "plain" comparison.
     """
 
-    def __init__(self, backend: Any, centre: Floats, info: dict[str, Any]) -> None:
-        self._backend, self.centre, self.info = backend, centre, info
+    def __init__(self, backend: Any, space: Space, info: dict[str, Any]) -> None:
+        self._backend, self.space, self.info = backend, space, info
+
+    @property
+    def centre(self) -> Floats:
+        """Float32 [h], taken off every vector before it is scaled."""
+        return self.space.centre
 
     @classmethod
-    def open(cls, embeddings: Embeddings) -> Index:
-        """The index that lies beside the embeddings; it is built, and stored there, when it is missing or stale."""
-        folder = embeddings.root / "index"
+    def open(cls, embeddings: Embeddings, *, compared: Compared = "centred") -> Index:
+        """The index that lies beside the embeddings; it is built, and stored there, when it is missing or stale.
+
+        Args:
+            embeddings: the collection.
+            compared: "centred", or "plain" for queries that are no tracks.
+        """
+        folder = embeddings.root / FOLDERS[compared]
         stamp = _stamp(embeddings)
-        if (found := _read(folder, stamp)) is not None:
+        if (found := _read(folder, stamp, embeddings.parts)) is not None:
             return found
-        index = cls.build(embeddings)
+        index = cls.build(embeddings, compared=compared)
         index.info["stamp"] = stamp
         with contextlib.suppress(StorageError):  # a read-only collection: the index lives as long as this process
             index._write(folder)
         return index
 
     @classmethod
-    def build(cls, embeddings: Embeddings, *, kind: str = "auto") -> Index:
+    def build(cls, embeddings: Embeddings, *, kind: str = "auto", compared: Compared = "centred") -> Index:
         """An index of all vectors, with its recall measured.
 
         Args:
             embeddings: the collection.
             kind: "auto", "exact" (faiss), "ivf" (faiss) or "numpy" (exact, needs no library).
+            compared: see ``open``.
 
         Raises:
             EmbeddingsError: there are no vectors.
@@ -86,33 +100,48 @@ class Index:
             fix = 'Run pip install faiss-cpu, or build with kind="numpy".'
             raise MissingDependencyError("is not installed", name="faiss", fix=fix)
         started = time.perf_counter()
-        centre = _centre(embeddings)
-        backend = {"exact": _build_exact, "ivf": _build_ivf, "numpy": _build_numpy}[chosen](embeddings, centre)
+        space = Space(_centre(embeddings, compared), embeddings.parts)
+        backend = {"exact": _build_exact, "ivf": _build_ivf, "numpy": _build_numpy}[chosen](embeddings, space)
         info: dict[str, Any] = {
             "version": VERSION, "kind": chosen, "tracks": count, "dim": embeddings.dim,
-            "similarity": "centred cosine" if centre.any() else "cosine",
+            "similarity": "centred cosine" if space.centre.any() else "cosine",
         }  # fmt: skip
-        index = cls(backend, centre, info)
+        index = cls(backend, space, info)
         index._tune(embeddings)
         info["seconds_to_build"] = round(time.perf_counter() - started, 3)
         return index
 
     def unit(self, vectors: Floats) -> Floats:
         """Vectors float32 [... h] as the index compares them: centred, of length 1."""
-        return _unit(vectors, self.centre)
+        return self.space.unit(vectors)
 
-    def query(self, vector: Floats, k: int = 10, *, where: NDArray[np.bool_] | None = None) -> tuple[Rows, Floats]:
+    def query(
+        self,
+        vector: Floats,
+        k: int = 10,
+        *,
+        where: NDArray[np.bool_] | None = None,
+        weights: Mapping[str, float] | None = None,
+    ) -> tuple[Rows, Floats]:
         """The k nearest rows.
 
         Args:
             vector: float32 [h], as the encoder gave it.
             k: how many.
             where: bool [n], the rows that may be answers; None allows all.
+            weights: of the parts of the vectors, 1 where none is given: the similarity is the weighted mean of cosines.
 
         Returns:
             rows int64 [m] and similarities float32 [m], best first; m < k where fewer rows are allowed.
+
+        Raises:
+            UserError: a weight is wrong.
         """
-        rows, similarity = self._search(self.unit(np.asarray(vector, np.float32))[None], k, where)
+        unit = self.unit(np.asarray(vector, np.float32))[None]
+        even = len(set(weights_of(self.space.parts, weights or {}).values())) == 1
+        asked = unit if even else self.space.weighed(unit, weights or {})
+        # Lists were tuned for parts that weigh alike; other weights look into all of them, which is exact.
+        rows, similarity = self._search(asked, k, where, nprobe=0 if even else self.info.get("lists", 0))
         found = rows[0] >= 0
         return rows[0][found], similarity[0][found]
 
@@ -136,7 +165,7 @@ class Index:
         """Measure recall against exact search; take the fewest lists that reach ``RECALL_WANTED``."""
         rows = np.unique(np.linspace(0, self.info["tracks"] - 1, RECALL_QUERIES).astype(np.int64))
         unit = self.unit(_rows(embeddings, rows))
-        exact_rows, exact_similarity = _exact(embeddings, unit, self.centre, _TIES)
+        exact_rows, exact_similarity = _exact(embeddings, unit, self.space, _TIES)
         lists = self.info["lists"] = int(self._backend.nlist) if self.info["kind"] == "ivf" else 0
         nprobe = min(8, lists)
         while True:
@@ -164,18 +193,18 @@ class Index:
         write_json(folder / "index.json", {**self.info, "centre": self.centre.tolist()})
 
 
-def _read(folder: Path, stamp: str) -> Index | None:
+def _read(folder: Path, stamp: str, parts: Mapping[str, int]) -> Index | None:
     """The stored index, or None where it is missing, stale, damaged, or needs a library that is not there."""
     try:
         info = json.loads((folder / "index.json").read_text(encoding="utf-8"))
         if info["version"] != VERSION or info["stamp"] != stamp or (info["kind"] != "numpy" and not _has_faiss()):
             return None
-        centre = np.asarray(info.pop("centre"), np.float32)
+        space = Space(np.asarray(info.pop("centre"), np.float32), parts)
         if info["kind"] == "numpy":
-            return Index(np.load(folder / "index.bin", mmap_mode="r"), centre, info)
+            return Index(np.load(folder / "index.bin", mmap_mode="r"), space, info)
         faiss = _faiss()
         backend = faiss.read_index(str(folder / "index.bin"))
-        return Index(backend, centre, info) if backend.ntotal == info["tracks"] else None
+        return Index(backend, space, info) if backend.ntotal == info["tracks"] else None
     except (OSError, ValueError, KeyError, TypeError, RuntimeError):
         return None
 
@@ -183,7 +212,8 @@ def _read(folder: Path, stamp: str) -> Index | None:
 def _stamp(embeddings: Embeddings) -> str:
     """Changes whenever a part is added, removed or rewritten."""
     parts = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in part_files(embeddings.root)]
-    return stable_hash([parts, embeddings.meta["model_hash"], embeddings.meta["preprocessing_hash"]])
+    facts = [embeddings.meta["model_hash"], embeddings.meta["preprocessing_hash"], list(embeddings.parts.items())]
+    return stable_hash([parts, *facts])
 
 
 def _has_faiss() -> bool:
@@ -200,8 +230,8 @@ def _kind(count: int) -> str:
     return "exact" if count < EXACT_BELOW else "ivf"
 
 
-def _centre(embeddings: Embeddings) -> Floats:
-    if len(embeddings) < CENTRED_FROM:
+def _centre(embeddings: Embeddings, compared: Compared) -> Floats:
+    if compared == "plain" or len(embeddings) < CENTRED_FROM:
         return np.zeros(embeddings.dim, np.float32)
     total = np.zeros(embeddings.dim, np.float64)
     for batch in embeddings.batches():
@@ -209,34 +239,28 @@ def _centre(embeddings: Embeddings) -> Floats:
     return (total / len(embeddings)).astype(np.float32)
 
 
-def _unit(vectors: Floats, centre: Floats) -> Floats:
-    moved = np.asarray(vectors, np.float32) - centre
-    length = np.linalg.norm(moved, axis=-1, keepdims=True)
-    return moved / np.maximum(length, 1e-12)  # type: ignore[no-any-return]
-
-
-def _build_exact(embeddings: Embeddings, centre: Floats) -> Any:
+def _build_exact(embeddings: Embeddings, space: Space) -> Any:
     faiss = _faiss()
     index = faiss.IndexFlatIP(embeddings.dim)
     for batch in embeddings.batches():
-        index.add(_unit(batch, centre))
+        index.add(space.unit(batch))
     return index
 
 
-def _build_ivf(embeddings: Embeddings, centre: Floats) -> Any:
+def _build_ivf(embeddings: Embeddings, space: Space) -> Any:
     faiss = _faiss()
     count = len(embeddings)
     lists = max(1, min(4096, int(4 * math.sqrt(count)), count // 39))
     index = faiss.index_factory(embeddings.dim, f"IVF{lists},SQfp16", faiss.METRIC_INNER_PRODUCT)
     sample = np.unique(np.linspace(0, count - 1, min(count, TRAIN_PER_LIST * lists)).astype(np.int64))
-    index.train(_unit(_rows(embeddings, sample), centre))
+    index.train(space.unit(_rows(embeddings, sample)))
     for batch in embeddings.batches():
-        index.add(_unit(batch, centre))
+        index.add(space.unit(batch))
     return index
 
 
-def _build_numpy(embeddings: Embeddings, centre: Floats) -> Floats:
-    return np.concatenate([_unit(batch, centre) for batch in embeddings.batches()])
+def _build_numpy(embeddings: Embeddings, space: Space) -> Floats:
+    return np.concatenate([space.unit(batch) for batch in embeddings.batches()])
 
 
 def _rows(embeddings: Embeddings, rows: Rows) -> Floats:
@@ -260,13 +284,13 @@ def _top(similarity: Floats, k: int, where: NDArray[np.bool_] | None = None) -> 
     return np.take_along_axis(part, order, 1).astype(np.int64), np.take_along_axis(values, order, 1)
 
 
-def _exact(embeddings: Embeddings, unit: Floats, centre: Floats, k: int) -> tuple[Rows, Floats]:
+def _exact(embeddings: Embeddings, unit: Floats, space: Space, k: int) -> tuple[Rows, Floats]:
     """Exact top k of queries [q h] over all batches."""
     rows = np.zeros((len(unit), 0), np.int64)
     values = np.zeros((len(unit), 0), np.float32)
     start = 0
     for batch in embeddings.batches():
-        found, similarity = _top(unit @ _unit(batch, centre).T, k)
+        found, similarity = _top(unit @ space.unit(batch).T, k)
         rows, values = np.hstack([rows, found + start]), np.hstack([values, similarity])
         best, values = _top(values, k)
         rows = np.take_along_axis(rows, best, 1)

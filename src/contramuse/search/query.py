@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,10 @@ from contramuse.checkpoint.model import Model, load
 from contramuse.checkpoint.windows import file_source
 from contramuse.embeddings import Embeddings
 from contramuse.embeddings.files import describe
-from contramuse.embeddings.store import TEXT
+from contramuse.embeddings.store import TEXT, corrupted_by, output_of
 from contramuse.errors import DecodeError, EmbeddingsError, ModelFileError
 from contramuse.files import stable_hash
-from contramuse.search.index import Index
+from contramuse.search.index import Compared, Index
 from contramuse.search.where import library_names, library_of, library_values, parse, select
 
 DUPLICATE_COSINE = 0.9999
@@ -40,12 +40,24 @@ class Query:
     Args:
         vector: float32 [h].
         row: of the collection, -1 for a file that is not in it.
-        facts: id, path, title, artist, album, split, seconds, as far as known.
+        facts: id, path, title, artist, album, split, seconds, as far as known; values by field for ``@query``.
+        ids: of the tracks that the query was made of, which are not answers.
+        weights: of the parts of the vectors, 1 where none is given.
+        compared: "centred", or "plain" for what is no track: see ``search.index``.
+        means: what a query that is no track stands for, in words.
     """
 
     vector: NDArray[np.float32]
     row: int
     facts: Mapping[str, Any] = field(default_factory=dict)
+    ids: tuple[str, ...] = ()
+    weights: Mapping[str, float] = field(default_factory=dict)
+    compared: Compared = "centred"
+    means: str = ""
+
+    def weighed(self, weights: Mapping[str, float]) -> Query:
+        """The same query with these weights in place of its own; parts that are not named keep theirs."""
+        return replace(self, weights={**self.weights, **weights})
 
 
 @dataclass(frozen=True)
@@ -82,17 +94,17 @@ def search(
     Raises:
         UserError: a condition is wrong.
     """
-    opened = Index.open(embeddings) if index is None else index
+    opened = Index.open(embeddings, compared=query.compared) if index is None else index
     texts = [where] if isinstance(where, str) else where
     conditions = [condition for text in texts for condition in parse(text)]
     own = any(c.value.casefold() == "@query" for c in conditions)
     mask = select(embeddings, conditions, _all_facts(embeddings, query) if own else query.facts)
-    mask &= embeddings.ids != query.facts.get("id", "")
+    mask &= ~np.isin(embeddings.ids, [query.facts.get("id", ""), *query.ids])
     if query.row >= 0:
         mask[query.row] = False
     wanted, allowed = k + 8, int(mask.sum())
     while True:
-        rows, similarity = opened.query(query.vector, wanted, where=mask)
+        rows, similarity = opened.query(query.vector, wanted, where=mask, weights=query.weights)
         keep = ~_duplicates(embeddings, query, rows, similarity, opened)
         if keep.sum() >= k or wanted >= allowed:
             break
@@ -113,7 +125,12 @@ def _duplicates(
     if not index.centre.any() or "seconds" not in query.facts:
         return np.zeros(len(rows), np.bool_)
     near = np.abs(embeddings.seconds[rows] - query.facts["seconds"]) <= DUPLICATE_SECONDS
-    return near & (similarity > DUPLICATE_COSINE)  # type: ignore[no-any-return]
+    alike = near & (similarity > DUPLICATE_COSINE)
+    if query.weights:  # alike in the parts that weigh is no duplicate yet
+        asked = index.unit(query.vector)
+        for place in np.flatnonzero(alike):
+            alike[place] = float(index.unit(embeddings.vector(int(rows[place]))) @ asked) > DUPLICATE_COSINE
+    return np.asarray(alike, np.bool_)
 
 
 def _all_facts(embeddings: Embeddings, query: Query) -> dict[str, Any]:
@@ -176,9 +193,14 @@ def collection_model(embeddings: Embeddings, model: str | Path | Model | None = 
     """The model that made the collection, checked by its hash.
 
     Raises:
-        EmbeddingsError: it is not where it was, or another model is given.
+        EmbeddingsError: it is not where it was, another model is given, or the collection's windows are corrupted.
     """
     meta = embeddings.meta
+    if corrupted := corrupted_by(meta):
+        raise EmbeddingsError(
+            f"were made of corrupted windows ({corrupted}), with which a vector of clean music does not compare",
+            name="embeddings", value=embeddings.root, fix="Search by a track of the collection, or embed without --corrupt.",
+        )  # fmt: skip
     place = meta.get("model_path") if model is None else model
     if place is None:
         raise EmbeddingsError(
@@ -196,6 +218,8 @@ def collection_model(embeddings: Embeddings, model: str | Path | Model | None = 
             ) from error  # fmt: skip
         seed = meta.get("randomised")
         place = found if seed is None else found.randomised(seed)
+    if place.model_hash == meta["model_hash"] and place.output != output_of(meta):
+        place = place.giving(output_of(meta))
     steps = stable_hash(place.preprocessing(window=meta["window"], hop=meta["hop"]))
     if place.model_hash != meta["model_hash"] or steps != meta["preprocessing_hash"]:
         raise EmbeddingsError(
