@@ -222,14 +222,15 @@ class Model:
         """The same model with other vectors: ("encoder",), ("head",), or names of heads.
 
         Raises:
-            UserError: the tower has no such head.
+            UserError: the tower has no such head, or one is named twice.
         """
         heads = [name for name in self.tower.named_heads() if name]
         known = ["encoder", *(heads or ["head"])]
         whole = len(output) == 1 and output[0] in ("encoder", *([] if heads else ["head"]))
-        if not output or not (whole or set(output) <= set(heads)):
-            fix = f"Choose: {', '.join(known)}."
-            raise UserError("is not what this model gives", name="output", value=", ".join(output), fix=fix)
+        named = set(output) <= set(heads) and len(set(output)) == len(output)
+        if not output or not (whole or named):
+            fix = f"Choose: {', '.join(known)}{'; several heads may be joined by commas' if heads else ''}."
+            raise UserError("is not what this model gives", name="output", value=",".join(output), fix=fix)
         widths = self.tower.parts(output)
         info = {**self.info, "output": list(output), "dim": sum(widths.values())}
         made = Model(self.towers, info, path=self.path)

@@ -29,6 +29,10 @@ def embed(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the embeddings.", show_default=False)],
     hop: Annotated[float | None, typer.Option(help="Seconds from window to window [default: the model's].")] = None,
     window: Annotated[float | None, typer.Option(help="Seconds per window [default: the model's].")] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(help="encoder, head, or names of heads joined by commas [default: the model's]."),
+    ] = None,
     keep_windows: Annotated[bool, typer.Option("--keep-windows", help="Store the windows' vectors too.")] = False,
     dtype: Annotated[str, typer.Option(help="float32 or float16, of the stored numbers.")] = "float32",
     batch: Annotated[int, typer.Option(help="Windows per forward pass; changes the speed, not the result.")] = 16,
@@ -52,7 +56,13 @@ def embed(
         )  # fmt: skip
     keep = "windows" if keep_windows else "vectors"
     settings = {"window": window, "hop": hop, "keep": keep, "dtype": dtype, "batch": batch}
-    _report(_run(_on(load(model), device), music, libraries, out, settings))
+    loaded = load(model)
+    given = loaded if output is None else loaded.giving(_words(output))
+    _report(_run(_on(given, device), music, libraries, out, settings))
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def _check_music(music: list[Path]) -> None:

@@ -14,7 +14,17 @@ import numpy as np
 from contramuse import __version__
 from contramuse.checkpoint.model import Model
 from contramuse.checkpoint.windows import Blocks, Pooled, Source
-from contramuse.embeddings.store import FORMAT, IDENTITY, META, TEXT, VERSION, open_part, part_files, read_meta
+from contramuse.embeddings.store import (
+    FORMAT,
+    IDENTITY,
+    META,
+    TEXT,
+    VERSION,
+    open_part,
+    output_of,
+    part_files,
+    read_meta,
+)
 from contramuse.errors import EmbeddingsError, UserError
 from contramuse.files import replacing, stable_hash, write_json
 
@@ -110,6 +120,7 @@ def provenance(model: Model, settings: Settings, source: Mapping[str, Any]) -> d
         "format": FORMAT, "version": VERSION, "complete": False, "tracks": 0, "seconds": 0.0,
         "model_hash": model.model_hash, "preprocessing_hash": stable_hash(steps), "dim": model.dim,
         "dtype": settings.dtype, "windows": "kept" if settings.keep == "windows" else "dropped",
+        "output": list(model.output), "parts": model.parts,
         "window": steps["window"], "hop": steps["hop"], "preprocessing": steps,
         "model_path": str(model.path) if model.path else None, "recipe_hash": model.info.get("recipe_hash"),
         "randomised": model.info.get("extra", {}).get("randomised"),
@@ -157,9 +168,10 @@ class Writer:
         """What ``embeddings.json`` says of an earlier run, checked to be of the same kind; empty without one."""
         if (self.out / META).exists():
             old = read_meta(self.out)
-            differing = [key for key in IDENTITY if old[key] != self.meta[key]]
-            if differing:
-                shown = "; ".join(f"{k}: {str(old[k])[:12]} there, {str(self.meta[k])[:12]} now" for k in differing)
+            if differing := [key for key in IDENTITY if old[key] != self.meta[key]]:
+                there, now = ({**facts, "output": ",".join(output_of(facts))} for facts in (old, self.meta))
+                told = ["output"] if there["output"] != now["output"] and "model_hash" not in differing else differing
+                shown = "; ".join(f"{k}: {str(there[k])[:12]} there, {str(now[k])[:12]} now" for k in told)
                 raise EmbeddingsError(
                     f"holds embeddings of another model or preprocessing ({shown})", name="-o", value=self.out,
                     fix="Choose another folder, or delete this one: embeddings of different models do not mix.",
