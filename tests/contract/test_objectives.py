@@ -3,17 +3,18 @@
 import copy
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
 from contramuse.errors import RecipeError
-from contramuse.objective import OBJECTIVES, Objective, chunked
+from contramuse.objective import CANDIDATES, OBJECTIVES, Objective, chunked
 from contramuse.objective.candidates import NotSelf, OtherView
 from contramuse.rows import Rows
 from contramuse.similarity import SIMILARITIES
-from contramuse.targets import Dice
+from contramuse.targets import TARGETS, Dice
 
 ROWS = [kind for kind, made in OBJECTIVES.items() if made.sees == "rows"]
 BATCH = [kind for kind in OBJECTIVES if kind not in ROWS]
@@ -240,3 +241,9 @@ print(next(line.split()[1] for line in open('/proc/self/status') if line.startsw
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) * 1024 < 2e9
+
+
+def test_the_page_about_contrasts_names_every_part():
+    text = (Path(__file__).parents[2] / "docs" / "contrasts.md").read_text(encoding="utf-8")
+    for table in (TARGETS, SIMILARITIES, CANDIDATES, OBJECTIVES):
+        assert not [kind for kind in table if f"`{kind}`" not in text]
