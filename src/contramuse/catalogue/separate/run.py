@@ -32,7 +32,7 @@ from contramuse.errors import ContramuseError, DecodeError, LibraryError, Storag
 from contramuse.files import replacing, write_json
 
 SPARE_BYTES = 64 << 20
-SPOOLED_BYTES = 32 << 20
+SPOOLED_BYTES = 8 << 20
 """A stem is kept in memory up to this size, then in a file without a name."""
 
 Advance = Callable[[float], None]
