@@ -15,6 +15,7 @@ from contramuse.catalogue.prepare import prepare
 from contramuse.embeddings.library import embed_library
 from contramuse.embeddings.store import Embeddings
 from contramuse.errors import LibraryError
+from contramuse.probes.baselines import library_statistics
 from minilibrary import write_library
 from minimodel import make_model
 
@@ -49,3 +50,5 @@ def test_vectors_of_stored_mels_are_the_mean_over_windows(tmp_path: Path) -> Non
     sound = write_library(tmp_path / "sound", tracks=2, seconds=3.0, sample_rate=62)
     with pytest.raises(LibraryError, match="holds audio, the model wants stored features"):
         embed_library(model, sound, tmp_path / "no")
+    with pytest.raises(LibraryError, match="MFCC need audio"):
+        library_statistics(library.store, progress=lambda done, n: None)

@@ -15,7 +15,9 @@ import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
 
+from contramuse.audio.features import FeatureStore
 from contramuse.audio.frontend import LogMel
+from contramuse.errors import LibraryError
 
 N_FFT, HOP, BANDS, COEFFICIENTS, DELTA = 2048, 512, 128, 20, 9
 VERSION = 1
@@ -111,7 +113,14 @@ def interior_deltas(x: Float[np.ndarray, "f n"]) -> Float[np.ndarray, "f m"]:
 def library_statistics(
     store: Any, *, progress: Callable[[int, int], None]
 ) -> tuple[Float[np.ndarray, "n 80"], Float[np.ndarray, "n 128"]]:
-    """``statistics`` of every track of a store; ``progress`` is called with (done, all)."""
+    """``statistics`` of every track of a store; ``progress`` is called with (done, all).
+
+    Raises:
+        LibraryError: the library holds stored features.
+    """
+    if isinstance(store, FeatureStore):
+        fix = "Compare with random weights: --baselines random."
+        raise LibraryError("holds stored features; MFCC need audio", name="library", value=store.root, fix=fix)
     bands, n = frontend(store.sample_rate), len(store)
     mfcc, mel = np.zeros((n, 4 * COEFFICIENTS), np.float32), np.zeros((n, BANDS), np.float32)
     for row in range(n):
