@@ -1,10 +1,12 @@
 import math
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
-from contramuse.recipe import settings
+from contramuse.errors import RecipeError
+from contramuse.recipe import load_recipe, settings
 from contramuse.train.optimizers import LARS, build_optimizer, depths, layered_groups, rate_at, weight_groups
 
 
@@ -112,6 +114,29 @@ def test_cosine_schedule_closed_form() -> None:
 def test_constant_schedule() -> None:
     assert [rate_at(p, settings.Constant(warmup=0.5)) for p in (0.25, 0.5, 1.0)] == [0.5, 1.0, 1.0]
     assert rate_at(0.0, settings.Constant()) == 1.0
+
+
+def test_steps_schedule() -> None:
+    wanted = settings.Steps(at=(0.5, 0.75), factor=0.1, warmup=0.2)
+    rates = [rate_at(p, wanted) for p in (0.1, 0.2, 0.4999, 0.5, 0.7499, 0.75, 1.0)]
+    assert rates == pytest.approx([0.5, 1.0, 1.0, 0.1, 0.1, 0.01, 0.01])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"at": ()}, {"at": (0.5, 0.5)}, {"at": (0.6, 0.5)}, {"at": (1.0,)}, {"at": (0.1,), "warmup": 0.2}, {"factor": 1}],
+)
+def test_impossible_steps(wrong: Any) -> None:
+    with pytest.raises(RecipeError):
+        settings.Steps(**wrong)
+
+
+@pytest.mark.parametrize("name", ["mscol", "cola"])
+def test_b_3_6_the_rate_is_halved_once_after_320000_of_640000_updates(name: str) -> None:
+    train = load_recipe(name).train
+    halved = [rate_at((step + 0.5) / train.steps, train.schedule) for step in (0, 319_999, 320_000, 639_999)]
+    assert train.steps == 640_000
+    assert halved == [1.0, 1.0, 0.5, 0.5]
 
 
 def test_layer_decay_falls_from_the_head_to_the_input() -> None:

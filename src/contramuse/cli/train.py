@@ -34,6 +34,14 @@ def train(
     resume: Annotated[
         Path | None, typer.Option(help="Go on with the run in this folder, from its last checkpoint.")
     ] = None,
+    origin: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="Start from the weights of this model (folder, run or hub id), wherever they fit.",
+            show_default=False,
+        ),
+    ] = None,
     devices: Annotated[str, typer.Option(help="Number of devices or processes, or auto.")] = "auto",
     accelerator: Annotated[str, typer.Option(help="auto, cpu, gpu, mps, ...")] = "auto",
 ) -> None:
@@ -46,11 +54,14 @@ def train(
         raise UserError("is missing", name="RECIPE", fix="Give one of `contramuse recipes`, e.g. masked.")
     if resume is not None and out is not None:
         raise UserError("goes on in its own folder", name="--resume", value=resume, fix="Leave out -o.")
+    if resume is not None and origin is not None:
+        fix = "Leave out --from; a new run can start from this one: train RECIPE --from RUN."
+        raise UserError("goes on with its own weights", name="--resume", value=resume, fix=fix)
     if resume is None and not data:
         raise UserError("is missing", name="--data", fix="Give the library that `contramuse prepare` wrote.")
     _run(
-        recipe, overrides=overrides or [], data=data or [], out=out, minutes=minutes, resume=resume, devices=devices,
-        accelerator=accelerator, began=began,
+        recipe, overrides=overrides or [], data=data or [], out=out, minutes=minutes, resume=resume,
+        origin=origin, devices=devices, accelerator=accelerator, began=began,
     )  # fmt: skip
 
 
@@ -62,6 +73,7 @@ def _run(
     out: Path | None,
     minutes: float | None,
     resume: Path | None,
+    origin: str | None,
     devices: str,
     accelerator: str,
     began: float,
@@ -81,11 +93,6 @@ def _run(
         facts = stored_run(resume)
         places: list[Path] = data or [Path(place) for place in facts.get("libraries", [facts["library"]])]
         found, run = stored_recipe(resume), resume
-        if name is not None and load_recipe(name, overrides).hash != found.hash:
-            raise UserError(
-                f"the run in {resume} was started with another recipe or other settings",
-                name="RECIPE", value=name, fix="Leave it out to go on, or start a new run.",
-            )  # fmt: skip
         minutes = minutes or facts["minutes"]
     else:
         found, places = load_recipe(str(name), overrides), data
@@ -94,9 +101,14 @@ def _run(
     library = join([Library.open(place) for place in places])
     for line in library.said if isinstance(library, Joined) else ():
         console.print(line, style="yellow")
+    if resume is not None and name is not None and load_recipe(name, overrides).fitted(library).hash != found.hash:
+        raise UserError(
+            f"the run in {resume} was started with another recipe or other settings",
+            name="RECIPE", value=name, fix="Leave it out to go on, or start a new run.",
+        )  # fmt: skip
     outcome = fit(
         found, library, run, minutes=minutes, start="resume" if resume else "new",
-        devices=_count(devices), accelerator=accelerator, console=console, began=began,
+        origin=origin, devices=_count(devices), accelerator=accelerator, console=console, began=began,
     )  # fmt: skip
     if outcome.stopped_by.startswith("SIG"):
         raise typer.Exit(130)

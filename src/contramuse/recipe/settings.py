@@ -125,7 +125,30 @@ class Plateau(Schedule):
         _not_below_0(self, "patience", "stop_lr")
 
 
-SCHEDULES: dict[str, type[Schedule]] = {"cosine": Cosine, "constant": Constant, "plateau": Plateau}
+@dataclass(frozen=True, kw_only=True)
+class Steps(Schedule):
+    """A linear rise, then 1, times ``factor`` at each of some shares of the run.
+
+    Args:
+        at: shares of the run, rising; MSCOL halves its rate once, after half of its updates.
+        factor: of each reduction.
+        warmup: share of the run over which the rate rises, before the first reduction.
+    """
+
+    at: tuple[float, ...] = (0.5,)
+    factor: float = 0.5
+    warmup: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.at or list(self.at) != sorted(set(self.at)) or not self.warmup < self.at[0] <= self.at[-1] < 1:
+            fix = "Give shares between the warmup and 1, each once, rising, as [0.5, 0.75]."
+            raise RecipeError("are no shares of the run to reduce the rate at", name="at", value=list(self.at), fix=fix)
+        if not 0 < self.factor < 1:
+            raise RecipeError("must be between 0 and 1", name="factor", value=self.factor, fix="0.5 is a usual one.")
+
+
+SCHEDULES: dict[str, type[Schedule]] = {"cosine": Cosine, "constant": Constant, "plateau": Plateau, "steps": Steps}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +169,11 @@ class Train:
         seed: of initial weights, sampling, crops and augmentation.
         watch_every: steps between two looks at validation loss, alignment, uniformity, rank and neighbours.
         checkpoint_every: steps between two checkpoints.
+        patience: looks without a better validation loss after which the run ends; 0: it never ends early.
+        keep_every: steps between two models that are kept besides the best and the last, for curves over training;
+            0: none is.
+        batch_norm: batch normalisation over several GPUs: "own", each process by the statistics of its own rows;
+            "shared", all by those of the whole batch.
         loggers: where numbers go.
     """
 
@@ -161,13 +189,16 @@ class Train:
     seed: int = 0
     watch_every: int = 100
     checkpoint_every: int = 100
+    patience: int = 0
+    keep_every: int = 0
+    batch_norm: Literal["own", "shared"] = "own"
     loggers: tuple[Literal["tensorboard", "csv", "wandb", "mlflow"], ...] = ("tensorboard", "csv")
 
     def __post_init__(self) -> None:
         for name in ("batch", "steps", "accumulate", "pieces", "watch_every", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise RecipeError("must be 1 or more", name=name, value=getattr(self, name), fix="Raise it.")
-        _not_below_0(self, "clip", "seed")
+        _not_below_0(self, "clip", "seed", "patience", "keep_every")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,23 +6,24 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from rich.console import Console
 
-from contramuse.catalogue.vectors import vectors_hash
-from contramuse.checkpoint.model import save_model
+from contramuse.errors import RecipeError
 from contramuse.train.bar import Bar
 from contramuse.train.data import MusicData
 from contramuse.train.keeper import Keeper, read_checkpoint
+from contramuse.train.models import Models, Past
 from contramuse.train.module import Contrastive
+from contramuse.train.origin import open_origin, reopen_origin, take_weights
 from contramuse.train.pace import Pace, words
-from contramuse.train.runs import claim, code_version, describe, is_launched, same_library, set_minutes
+from contramuse.train.patience import Patience
+from contramuse.train.runs import claim, describe, is_launched, same_library, set_minutes, stored_run
 from contramuse.train.session import Session
 from contramuse.train.trainer import build_trainer, told
 from contramuse.train.watch import Watch
-from contramuse.views import Tags, Vector
 
 if TYPE_CHECKING:
     from contramuse.catalogue.library import Library
@@ -37,7 +38,7 @@ class Outcome:
         run: its folder.
         steps: optimiser steps done, over all sessions.
         seconds: of all sessions.
-        stopped_by: "" (the budget was reached), "time", or the signal that stopped it.
+        stopped_by: "" (the budget was reached), "time", "patience", "plateau", or the signal that stopped it.
         losses: logged training losses of this session.
         found: the last watch.
     """
@@ -57,6 +58,7 @@ def fit(
     *,
     minutes: float | None = None,
     start: Literal["new", "resume"] = "new",
+    origin: str | Path | None = None,
     devices: int = -1,
     accelerator: str = "auto",
     console: Console | None = None,
@@ -65,7 +67,7 @@ def fit(
     """Train ``recipe`` on ``library``.
 
     Writes into ``run``: recipe.yaml (resolved), run.json, log.csv, tensorboard/, checkpoints/last.ckpt and best.ckpt,
-    model/ (the best by validation loss) and model-last/.
+    model/ (the best by validation loss), model-last/, and models/ where ``train.keep_every`` asks for them.
 
     Args:
         recipe: what to train.
@@ -73,23 +75,23 @@ def fit(
         run: folder; new or empty, or to be resumed.
         minutes: budget of time over all sessions, instead of the recipe's steps.
         start: "new", or "resume" from last.ckpt.
+        origin: model whose weights a new run starts from, wherever they fit: its folder, a run's, or a hub id.
         devices: processes to train with, one per device; -1: every device, one process on a CPU.
         accelerator: "auto", "cpu", "gpu", ...
         console: for the bar and messages; None is silent.
         began: ``time.monotonic()`` that the budget counts from.
 
     Raises:
-        UserError: the folder holds something else, or the run was started with another library.
+        UserError: the folder holds something else, the run was started with another library, or ``origin`` has nothing
+            in common with the recipe.
         TrainingError: a loss or a weight is not finite; last.ckpt is from before.
         StorageError: something could not be written; last.ckpt is whole.
     """
     began = time.monotonic() if began is None else began
-    on_cpu = accelerator == "cpu" or (accelerator == "auto" and not torch.cuda.is_available())
-    if devices == -1:
-        devices = 1 if on_cpu else max(torch.cuda.device_count(), 1)
+    devices, accelerator = _machine(devices, accelerator)
     recipe = recipe.fitted(library)
     data = MusicData(recipe, library)
-    data.stream(process=0, processes=devices)  # refuses a batch that does not fit, before anything is written
+    _check(recipe, data, devices=devices)
     checkpoint, state = run / "checkpoints" / "last.ckpt", None
     if start == "resume":
         same_library(run, library)
@@ -98,18 +100,23 @@ def fit(
     elif not is_launched():
         claim(run)
     module = Contrastive(recipe, sample_rate=library.sample_rate)
-    module.strategy.learn(library, data.labelled_rows)
+    module.learn(library, data)
     bar = Bar(None if is_launched() else console)
+    known = stored_run(run).get("from") if start == "resume" else None
+    begun = {} if state else _begin(bar, module, recipe, library, origin=origin, known=known)
     pace = Pace(recipe.train, minutes=minutes, began=began)
     watch, keeper = Watch(library, tower=recipe.embed.tower), Keeper(checkpoint.parent)
     session = Session(pace, watch, keeper, bar, checkpoint_every=recipe.train.checkpoint_every)
+    models = Models(run, module, recipe=recipe, library=library)
+    patience = Patience(keeper, pace, bar, looks=recipe.train.patience)
+    past = Past(models, pace, bar, every=recipe.train.keep_every)
     trainer = build_trainer(
-        recipe.train, run, [pace, session], facts=recipe.resolved(),
+        recipe.train, run, [pace, session, patience, past], facts=recipe.resolved(),
         steps=recipe.train.steps if minutes is None else -1, devices=devices,
-        accelerator="cpu" if on_cpu else accelerator, resumed_at=state["global_step"] if state else 0,
+        accelerator=accelerator, resumed_at=state["global_step"] if state else 0,
     )  # fmt: skip
     if start == "new" and not is_launched():
-        describe(run, recipe, library, minutes=minutes, facts=data.facts())
+        describe(run, recipe, library, minutes=minutes, facts={**data.facts(), **begun})
     _introduce(bar, recipe, library, data, resumed_at=state["global_step"] if state else None)
     with told(run, checkpoint, verb="train"):
         try:
@@ -120,12 +127,54 @@ def fit(
             run, trainer.global_step, pace.elapsed, pace.stopped_by or "", session.losses, dict(session.found)
         )
         if trainer.is_global_zero:
-            _save_models(recipe, library, run, module)
+            models.finish()
             done = f"{outcome.steps:,} {'step' if outcome.steps == 1 else 'steps'} in {words(outcome.seconds)}"
             bar.say(f"{done}; model: {run / 'model'}", style="green")
             if outcome.stopped_by.startswith("SIG"):
                 bar.say(f"interrupted; to go on: contramuse train --resume {run}", style="yellow")
     return outcome
+
+
+def _machine(devices: int, accelerator: str) -> tuple[int, str]:
+    """How many devices (-1: every one, one process on a CPU), and of what kind ("auto" where it is no CPU)."""
+    on_cpu = accelerator == "cpu" or (accelerator == "auto" and not torch.cuda.is_available())
+    if devices == -1:
+        devices = 1 if on_cpu else max(torch.cuda.device_count(), 1)
+    return devices, "cpu" if on_cpu else accelerator
+
+
+def _check(recipe: Recipe, data: MusicData, *, devices: int) -> None:
+    """Refuse what cannot be trained, before anything is written."""
+    data.stream(process=0, processes=devices)
+    if recipe.train.patience and len(data.valid_rows) < 2:
+        raise RecipeError(
+            "waits for a better validation loss, and fewer than 2 tracks are in the validation split",
+            name="train.patience", value=recipe.train.patience,
+            fix="Leave it out, or prepare the library with a validation split.",
+        )  # fmt: skip
+
+
+def _begin(
+    bar: Bar,
+    module: Contrastive,
+    recipe: Recipe,
+    library: Library,
+    *,
+    origin: str | Path | None,
+    known: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """The weights of the start, where they are a model's; facts of it for run.json.
+
+    ``known`` are these facts, in a run that goes on and has no checkpoint yet.
+    """
+    if known is None and origin is None:
+        return {}
+    source = reopen_origin(known) if known else open_origin(origin or "")
+    taken, told_of = take_weights(module.towers, source, recipe, library)
+    bar.say(f"weights of {source.name} ({source.model.model_hash[:12]}):")
+    for line in told_of:
+        bar.say(f"  {line}")
+    return {"from": source.facts(taken)}
 
 
 def _introduce(bar: Bar, recipe: Recipe, library: Library, data: MusicData, *, resumed_at: int | None) -> None:
@@ -135,35 +184,3 @@ def _introduce(bar: Bar, recipe: Recipe, library: Library, data: MusicData, *, r
         bar.say(f"{len(data.skipped):,} tracks are too short and are skipped; run.json lists them", style="yellow")
     if len(data.valid_rows) < 2:
         bar.say("fewer than 2 tracks in the validation split: nothing is watched, the best is the last", style="yellow")
-
-
-def _save_models(recipe: Recipe, library: Library, run: Path, module: Contrastive) -> None:
-    """``model-last`` from last.ckpt, and ``model`` from best.ckpt, or from the last where nothing was watched."""
-    facts = {
-        "code_version": code_version(),
-        "library_fingerprint": library.fingerprint,
-        **_asked(recipe, library),
-    }
-    checkpoints = run / "checkpoints"
-    best = checkpoints / "best.ckpt"
-    for source, folder in (
-        (checkpoints / "last.ckpt", "model-last"),
-        (best if best.exists() else checkpoints / "last.ckpt", "model"),
-    ):
-        state = read_checkpoint(source)
-        module.load_state_dict(state["state_dict"])
-        save_model(
-            run / folder, towers=module.towers, tower=recipe.embed.tower, recipe=recipe.resolved(),
-            sample_rate=library.sample_rate, extra={**facts, **state["numbers"]},
-        )  # fmt: skip
-
-
-def _asked(recipe: Recipe, library: Library) -> dict[str, dict[str, object]]:
-    """What a search must know to ask the towers of tags and of vectors: what each number of a view stands for."""
-    takes = recipe.build_takes()
-    tags = {view: take for view, take in takes.items() if isinstance(take, Tags)}
-    vectors = {view: take.name for view, take in takes.items() if isinstance(take, Vector)}
-    return {
-        "tags": {v: {"labels": t.labels, "classes": list(library.fields[t.labels].classes)} for v, t in tags.items()},
-        "vectors": {v: {"name": n, "hash": vectors_hash(library.vectors(n))} for v, n in vectors.items()},
-    }

@@ -147,10 +147,12 @@ def rate_at(progress: float, wanted: settings.Schedule) -> float:
     """Learning rate as a share of its peak when ``progress`` (0..1) of the run is done.
 
     It rises linearly over the first share ``warmup`` of the run, then stays (constant; plateau, whose reductions come
-    on top) or falls along half a cosine to ``floor`` (cosine).
+    on top), falls at given shares of the run (steps) or along half a cosine to ``floor`` (cosine).
     """
     if progress < wanted.warmup:
         return progress / wanted.warmup
+    if isinstance(wanted, settings.Steps):
+        return float(wanted.factor ** sum(progress >= share for share in wanted.at))
     if not isinstance(wanted, settings.Cosine):
         return 1.0
     rest = min((progress - wanted.warmup) / max(1.0 - wanted.warmup, 1e-12), 1.0)

@@ -80,6 +80,11 @@ class Pace(Callback):
         each = self.step_seconds + self.watch_seconds / self.watch_every
         return (self._train.steps - step) * each + self.closing_seconds
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether a signal ends the session, and not the run."""
+        return self.stopped_by is not None and self.stopped_by not in ("time", "plateau", "patience")
+
     # --- hooks ---------------------------------------------------------------------------------------------------
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -194,8 +199,10 @@ class Pace(Callback):
 
     def forecast(self, trainer: Trainer, *, rows: int) -> str:
         """The run ahead in one line, after ``plan``; ``rows`` are those of one batch over all processes."""
-        if self.stopped_by:
+        if self.stopped_by == "time":
             return f"the budget of {words(self.seconds or 0.0)} is used up"
+        if self.stopped_by:
+            return f"the run has ended ({self.stopped_by})"
         done = trainer.global_step
         steps, batches = self.expected_steps(done) - done, self._train.accumulate
         left = self.seconds_left(done)

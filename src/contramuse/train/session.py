@@ -131,15 +131,18 @@ class Session(Callback):
         self._step = step
         if is_logged(step) or last:
             self._log(trainer)
-        watching = step % self._pace.watch_every == 0 or last
+        due = step % self._pace.watch_every == 0
+        watching = due or last
         if not watching and step % self._checkpoint_every:
             return
         self._pace.check_now(trainer)
         check_weights(trainer)
         if watching:
-            self._look(trainer, loss=self.losses[-1])
+            self._look(trainer, loss=self.losses[-1] if self.losses else None)
+        counts = due or (last and not self._pace.interrupted)  # a run that was never interrupted had no such look
+        if counts:
             self._pace.look(trainer, self.found.get("valid_loss"))
-        self._keeper.save(trainer, self.found.get(self._best_by) if watching else None)
+        self._keeper.save(trainer, self.found.get(self._best_by) if counts else None)
         self._since += self._keeper.seconds
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

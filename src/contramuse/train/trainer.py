@@ -66,7 +66,7 @@ def build_trainer(
     """A trainer that writes into ``run`` and does nothing by itself.
 
     Args:
-        settings: precision, accumulation, clipping, loggers.
+        settings: precision, accumulation, clipping, batch normalisation, loggers.
         run: folder of the run.
         callbacks: in order.
         facts: what loggers show as the run's settings.
@@ -81,6 +81,12 @@ def build_trainer(
     _quiet()
     if accelerator == "cpu" and settings.precision == "16":
         raise UserError("needs a GPU", name="train.precision", value="16", fix="Use train.precision=bf16 or 32.")
+    shared = settings.batch_norm == "shared" and devices > 1
+    if accelerator == "cpu" and shared:
+        fix = "Use train.batch_norm=own, or one process: a batch is then whole, and its statistics too."
+        raise UserError(
+            "needs GPUs where there are several processes", name="train.batch_norm", value="shared", fix=fix
+        )
     loggers = build_loggers(settings.loggers, run, recipe=facts, resumed_at=resumed_at)
     try:
         return Trainer(
@@ -95,6 +101,7 @@ def build_trainer(
             logger=loggers,
             callbacks=list(callbacks),
             plugins=[WholeFiles()],
+            sync_batchnorm=shared,
             enable_progress_bar=False,
             enable_model_summary=False,
             enable_checkpointing=False,

@@ -24,9 +24,10 @@ from contramuse.train.finetune.labels import Labels, Scale, check_divided, choos
 from contramuse.train.finetune.module import Classifier
 from contramuse.train.finetune.settings import Settings
 from contramuse.train.finetune.start import Origin, describe_run, open_origin, own_recipe, reopen, stored_settings
-from contramuse.train.finetune.watch import Look, Patience
+from contramuse.train.finetune.watch import Look
 from contramuse.train.keeper import Keeper, read_checkpoint
 from contramuse.train.pace import Pace, words
+from contramuse.train.patience import Patience
 from contramuse.train.runs import claim, code_version, same_library, set_minutes
 from contramuse.train.session import Session
 from contramuse.train.trainer import build_trainer, told
@@ -193,7 +194,7 @@ def _run(
         best_by="valid_error" if settings.best_by == "metric" else "valid_loss",
     )  # fmt: skip
     trainer = build_trainer(
-        train, run, [pace, session, Patience(keeper, pace, looks=settings.patience)], facts=settings.to_json(),
+        train, run, [pace, session, Patience(keeper, pace, bar, looks=settings.patience)], facts=settings.to_json(),
         steps=train.steps if minutes is None else -1, devices=1, accelerator=accelerator,
         resumed_at=state["global_step"] if state else 0,
     )  # fmt: skip

@@ -1,14 +1,13 @@
-"""What validation looks at while a classifier learns, and the end of a run that learns no more."""
+"""What validation looks at while a classifier learns."""
 
 from __future__ import annotations
 
 import math
 import time
-from typing import Any
 
 import numpy as np
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import Trainer
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -17,8 +16,6 @@ from contramuse.train.finetune.labels import Labels, Scale, loss_of
 from contramuse.train.finetune.module import Classifier
 from contramuse.train.finetune.scoring import aggregate, primary, rescaled
 from contramuse.train.finetune.settings import Settings
-from contramuse.train.keeper import Keeper
-from contramuse.train.pace import Pace
 
 
 class Look:
@@ -72,30 +69,3 @@ class Look:
         metric, value = primary(self._labels.tasks(tracks), rescaled(scores, self._scale))
         found = {"valid_loss": loss, f"valid_{metric}": value, "valid_error": 1 - value}
         return {name: number for name, number in found.items() if not math.isnan(number)}
-
-
-class Patience(Callback):
-    """Ends a run after so many looks without a gain; comes after the session in the trainer's callbacks.
-
-    Args:
-        keeper: knows the looks since the best.
-        pace: is told.
-        looks: that are borne; 0 never ends early.
-    """
-
-    def __init__(self, keeper: Keeper, pace: Pace, *, looks: int) -> None:
-        self._keeper, self._pace, self._looks = keeper, pace, looks
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """A run that ended so is not begun again."""
-        self._check(trainer)
-
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """End it where that is due."""
-        self._check(trainer)
-
-    def _check(self, trainer: Trainer) -> None:
-        if self._looks and self._keeper.waited >= self._looks and not self._pace.stopped_by:
-            self._pace.stopped_by, trainer.should_stop = "patience", True
