@@ -45,7 +45,7 @@ def test_a_long_stream_is_held_one_window_and_one_block_at_a_time():
     assert longest <= 1700
 
 
-def mean_and_peak(x):
+def mean_and_peak(x, places):
     return torch.stack([x[:, 0].mean(1), x[:, 0].amax(1)], dim=1)
 
 
@@ -70,6 +70,18 @@ def test_pooling_is_the_mean_over_windows_and_batches_do_not_mix_tracks(lengths,
         assert (result.count, result.samples) == (len(cuts), len(track))
 
 
+def test_windows_are_told_which_track_they_are_of_and_their_number_in_it():
+    seen = []
+
+    def note(x, places):
+        seen.extend(zip(places, x[:, 0, 0].tolist(), strict=True))
+        return x[:, 0]
+
+    sources = [lambda k=k: iter([np.arange(12, dtype=np.float32) + 100 * k]) for k in range(3)]
+    assert len(list(pooled(note, sources, window=4, hop=4, batch=5))) == 3
+    assert seen == [((track, number), 100 * track + 4 * number) for track in range(3) for number in range(3)]
+
+
 def test_a_track_that_fails_leaves_its_neighbours_alone():
     good = np.ones(20, np.float32)
 
@@ -87,7 +99,7 @@ def test_a_track_that_fails_leaves_its_neighbours_alone():
 
 def test_a_vector_that_is_not_finite_is_a_failure():
     (result,) = pooled(
-        lambda x: x[:, 0] * float("nan"), [lambda: iter([np.ones(4, np.float32)])], window=4, hop=4, batch=1
+        lambda x, places: x[:, 0] * float("nan"), [lambda: iter([np.ones(4, np.float32)])], window=4, hop=4, batch=1
     )
     assert result.vector is None
     assert "not finite" in result.failure

@@ -13,6 +13,7 @@ import pytest
 
 from contramuse.checkpoint.model import load
 from contramuse.embeddings import Embeddings, embed_files, embed_library, find_files, writer
+from contramuse.embeddings.store import corrupted_by
 from contramuse.errors import EmbeddingsError, LibraryError, StorageError, UserError
 from minilibrary import write_library
 from minimodel import make_model, write_tone
@@ -271,3 +272,30 @@ embed_library(load({str(model.path)!r}), {str(library.root)!r}, {str(tmp_path / 
     found, wanted = Embeddings.open(tmp_path / "out"), Embeddings.open(whole)
     assert found.ids.tolist() == wanted.ids.tolist()
     np.testing.assert_allclose(found.vectors, wanted.vectors, atol=1e-5)
+
+
+def test_corrupted_embeddings_say_so_and_do_not_mix_with_clean_ones(model, library, tmp_path):
+    corrupt = ("semisupcon severity=3", "reverse")
+    embed_library(model, library, tmp_path / "clean")
+    embed_library(model, library, tmp_path / "out", corrupt=corrupt, batch=3)
+    found = Embeddings.open(tmp_path / "out")
+    assert corrupted_by(found.meta) == "semisupcon severity=3.0, reverse"
+    assert corrupted_by(Embeddings.open(tmp_path / "clean").meta) == ""
+    steps = found.meta["preprocessing"]["corrupt"]
+    assert [step["kind"] for step in steps] == ["semisupcon", "corruption"]
+    assert found.meta["preprocessing_hash"] != model.preprocessing_hash
+    assert not np.allclose(found.vectors, Embeddings.open(tmp_path / "clean").vectors, atol=1e-3)
+    for other in ((), ("reverse",)):
+        with pytest.raises(EmbeddingsError, match=r"corrupted by semisupcon severity=3.0, reverse there"):
+            embed_library(model, library, tmp_path / "out", corrupt=other)
+    embed_library(model, library, tmp_path / "again", corrupt=corrupt, batch=16)
+    np.testing.assert_allclose(Embeddings.open(tmp_path / "again").vectors, found.vectors, atol=1e-4)
+    assert embed_library(model, library, tmp_path / "out", corrupt=corrupt).kept == len(library)
+
+
+def test_a_track_that_breaks_off_does_not_stop_a_corrupted_run(model, tmp_path):
+    write_tone(tmp_path / "music" / "good.wav", seconds=4.0)
+    whole = (tmp_path / "music" / "good.wav").read_bytes()
+    (tmp_path / "music" / "bad.wav").write_bytes(b"RIFF" + whole[4:40])
+    summary = embed_files(model, find_files([tmp_path / "music"]), tmp_path / "out", corrupt=["reverse"])
+    assert (summary.tracks, len(summary.failed)) == (1, 1)

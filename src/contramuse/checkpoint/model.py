@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,11 +15,14 @@ from torch import Tensor, nn
 
 from contramuse import __version__
 from contramuse.checkpoint.folder import FORMAT, INFO, VERSION, WEIGHTS, check_state, locate, read_info, read_weights
-from contramuse.checkpoint.windows import Blocks, Pooled, Source, file_source, pooled
+from contramuse.checkpoint.windows import Blocks, Place, Pooled, Source, file_source, pooled
 from contramuse.encoders.tower import ENCODER
 from contramuse.errors import ContramuseError, DecodeError, ModelFileError, UserError
 from contramuse.files import replacing, stable_hash
 from contramuse.views import samples_of
+
+if TYPE_CHECKING:
+    from contramuse.checkpoint.corruption import Corruption
 
 DECODING = {"downmix": "mean of channels", "resampler": "soxr HQ", "store": "int16 / 32768"}
 """What turns a file into samples; part of the preprocessing hash, so change it when the decoder's output changes."""
@@ -250,6 +253,8 @@ class Model:
         hop: float | None = None,
         batch: int = 16,
         keep: str = "vectors",
+        corruption: Corruption | None = None,
+        identify: Callable[[int], str] = str,
     ) -> Iterator[Pooled]:
         """Vectors of tracks that are opened one after another; see ``checkpoint.windows`` for the rule.
 
@@ -259,9 +264,16 @@ class Model:
             hop: seconds from window to window; the model's own by default.
             batch: windows per forward pass; changes the speed, not the result.
             keep: "vectors" or "windows" (the windows' vectors too).
+            corruption: that the windows go through.
+            identify: from the position of a source to the id of its track, which the draws of a corruption depend on.
         """
+
+        def represent(x: Tensor, places: Sequence[Place]) -> Tensor:
+            return self.represent(x)
+
         return pooled(
-            self.represent, sources, batch=batch, keep=keep == "windows",
+            represent if corruption is None else corruption.represent(self, identify),
+            sources, batch=batch, keep=keep == "windows",
             window=samples_of(self.window if window is None else window, sample_rate=self.sample_rate),
             hop=samples_of(self.hop if hop is None else hop, sample_rate=self.sample_rate),
         )  # fmt: skip

@@ -11,7 +11,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,6 +28,12 @@ Source = Callable[[], Blocks]
 
 Blocks of stored features are float32 [f n]; what is said of samples here then holds for frames.
 """
+
+Place = tuple[int, int]
+"""Where a window is from: position of the track among the sources, and its number within the track, from 0."""
+
+Represent = Callable[[torch.Tensor, Sequence[Place]], torch.Tensor]
+"""Float32 [b 1 t] (or [b f n]) and where each window is from -> [b h]."""
 
 T = TypeVar("T")
 
@@ -135,10 +141,11 @@ def prefetch(items: Iterable[T], depth: int) -> Iterator[T]:
 
 @dataclass
 class _Track:
-    """A track on its way: the sum over its windows so far, and what the reader said at its end."""
+    """A track on its way: windows read and done, the sum of their vectors, and what the reader said at its end."""
 
     index: int
     sum: NDArray[np.float64] | None = None
+    read: int = 0
     done: int = 0
     windows: list[NDArray[np.float32]] = field(default_factory=list)
     expected: int = -1
@@ -196,7 +203,7 @@ def _read(sources: Iterable[Source], window: int, hop: int) -> Iterator[tuple[in
 
 
 def pooled(
-    represent: Callable[[torch.Tensor], torch.Tensor],
+    represent: Represent,
     sources: Iterable[Source],
     *,
     window: int,
@@ -207,22 +214,22 @@ def pooled(
     """One ``Pooled`` per source, in order, in constant memory; batches are filled across tracks.
 
     Args:
-        represent: float32 [b 1 t] (or [b f n]) -> [b h].
+        represent: what becomes of windows.
         sources: openers of tracks; taken lazily, in a thread of their own.
         window: samples per window.
         hop: samples between the starts of windows.
         batch: windows per call of ``represent``.
         keep: also return the windows' vectors.
     """
-    waiting: list[tuple[_Track, NDArray[np.float32]]] = []
+    waiting: list[tuple[_Track, int, NDArray[np.float32]]] = []
     tracks: deque[_Track] = deque()
 
     def encode() -> None:
-        x = torch.from_numpy(np.stack([samples for _, samples in waiting]))
+        x = torch.from_numpy(np.stack([samples for _, _, samples in waiting]))
         x = x[:, None] if x.ndim == 2 else x
         with torch.inference_mode():
-            vectors = represent(x).float().cpu().numpy()
-        for (track, _), vector in zip(waiting, vectors, strict=True):
+            vectors = represent(x, [(track.index, number) for track, number, _ in waiting]).float().cpu().numpy()
+        for (track, _, _), vector in zip(waiting, vectors, strict=True):
             track.add(vector, keep)
         waiting.clear()
 
@@ -232,7 +239,8 @@ def pooled(
         if isinstance(event, _End):
             tracks[-1].expected, tracks[-1].samples, tracks[-1].failure = event.windows, event.samples, event.failure
         else:
-            waiting.append((tracks[-1], event))
+            waiting.append((tracks[-1], tracks[-1].read, event))
+            tracks[-1].read += 1
             if len(waiting) == batch:
                 encode()
         while tracks and tracks[0].finished:

@@ -36,6 +36,10 @@ def embed(
     keep_windows: Annotated[bool, typer.Option("--keep-windows", help="Store the windows' vectors too.")] = False,
     dtype: Annotated[str, typer.Option(help="float32 or float16, of the stored numbers.")] = "float32",
     batch: Annotated[int, typer.Option(help="Windows per forward pass; changes the speed, not the result.")] = 16,
+    corrupt: Annotated[
+        list[str] | None,
+        typer.Option(help="Corrupt the windows: mp3, 'semisupcon severity=3'; repeatable, in this order."),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps, ...")] = "auto",
 ) -> None:
     """Embed whole tracks of any length: the mean over their windows, stored with provenance.
@@ -55,7 +59,9 @@ def embed(
             fix="Embed one library at a time, each into a folder of its own.",
         )  # fmt: skip
     keep = "windows" if keep_windows else "vectors"
-    settings = {"window": window, "hop": hop, "keep": keep, "dtype": dtype, "batch": batch}
+    settings = {
+        "window": window, "hop": hop, "keep": keep, "dtype": dtype, "batch": batch, "corrupt": tuple(corrupt or ())
+    }  # fmt: skip
     loaded = load(model)
     given = loaded if output is None else loaded.giving(_words(output))
     _report(_run(_on(given, device), music, libraries, out, settings))

@@ -60,7 +60,8 @@ def finetune(
     evaluate: Annotated[Path | None, typer.Option(help="Only test the run in this folder, on --data.")] = None,
     split: Annotated[str, typer.Option(help="With --evaluate: test, valid, train or all.")] = "test",
     corrupt: Annotated[
-        str | None, typer.Option(help="With --evaluate: augmentations of the tested windows, as bitcrush, or YAML.")
+        list[str] | None,
+        typer.Option(help="With --evaluate: corrupt the tested windows, as `embed --corrupt`; repeatable."),
     ] = None,
     json: Annotated[Path | None, typer.Option(help="Write the results of the test to this file, too.")] = None,
     accelerator: Annotated[str, typer.Option(help="auto, cpu, gpu, ...")] = "auto",
@@ -154,7 +155,7 @@ def _go_on(
 
 
 def _test(
-    run: Path, data: Path | None, *, aggregate: str | None, split: str, corrupt: str | None, json: Path | None,
+    run: Path, data: Path | None, *, aggregate: str | None, split: str, corrupt: list[str] | None, json: Path | None,
     accelerator: str,
 ) -> None:  # fmt: skip
     from rich.console import Console
@@ -171,7 +172,7 @@ def _test(
     rule: Any = aggregate
     with Console(stderr=True).status("testing") as status:
         found = evaluate(
-            run, library, split=split, aggregate=rule, corrupt=corrupt, accelerator=accelerator,
+            run, library, split=split, aggregate=rule, corrupt=corrupt or (), accelerator=accelerator,
             progress=lambda done: status.update(f"testing: {done:,} tracks"),
         )  # fmt: skip
     _report(found, None, json, stopped_by="")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from contramuse.catalogue.decoding import content_hash
 from contramuse.catalogue.scan import scan
@@ -37,6 +38,7 @@ def embed_files(
     keep: str = "vectors",
     dtype: str = "float32",
     batch: int = 16,
+    corrupt: Sequence[str | Mapping[str, Any]] = (),
     advance: Advance = silent_progress,
 ) -> Summary:
     """Embed files into the folder ``out``; what is finished there is kept, what cannot be read is listed.
@@ -50,12 +52,14 @@ def embed_files(
         keep: "vectors" or "windows".
         dtype: "float32" or "float16".
         batch: windows per forward pass.
+        corrupt: augmentations that every window goes through, as ``checkpoint.corruption`` reads them.
+        corrupt: augmentations that every window goes through, as ``checkpoint.corruption`` reads them.
         advance: called with (tracks, seconds) as they are done.
 
     Raises:
         EmbeddingsError: ``out`` holds embeddings of something else.
     """
-    settings = Settings(window=window, hop=hop, keep=keep, dtype=dtype, batch=batch)
+    settings = Settings(window=window, hop=hop, keep=keep, dtype=dtype, batch=batch, corrupt=tuple(corrupt))
     writer = Writer(out, provenance(model, settings, {"decoders": _decoders()}))
     entries = _entries(files, model.sample_rate)
     return embed_entries(model, entries, writer, settings, advance=advance, summary=Summary(Path(out)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,7 @@ def embed_library(
     keep: str = "vectors",
     dtype: str = "float32",
     batch: int = 16,
+    corrupt: Sequence[str | Mapping[str, Any]] = (),
     advance: Advance = silent_progress,
 ) -> Summary:
     """Embed every track of a library into the folder ``out``; what is finished there is kept.
@@ -56,6 +57,8 @@ def embed_library(
         keep: "vectors" or "windows".
         dtype: "float32" or "float16".
         batch: windows per forward pass.
+        corrupt: augmentations that every window goes through, as ``checkpoint.corruption`` reads them.
+        corrupt: augmentations that every window goes through, as ``checkpoint.corruption`` reads them.
         advance: called with (tracks, seconds) as they are done.
 
     Raises:
@@ -66,7 +69,7 @@ def embed_library(
 
     opened = Library.open(library) if isinstance(library, (str, Path)) else library
     check_fits(opened, sample_rate=model.sample_rate, frontend=model.tower.frontend)
-    settings = Settings(window=window, hop=hop, keep=keep, dtype=dtype, batch=batch)
+    settings = Settings(window=window, hop=hop, keep=keep, dtype=dtype, batch=batch, corrupt=tuple(corrupt))
     source = {
         "library_root": str(Path(opened.root).resolve()), "library_fingerprint": opened.fingerprint,
         "decoders": _decoders(Path(opened.root)),

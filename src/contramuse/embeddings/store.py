@@ -57,6 +57,13 @@ def output_of(meta: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(meta.get("output", ("encoder",)))
 
 
+def corrupted_by(meta: Mapping[str, Any]) -> str:
+    """What the windows went through before they were embedded, in words; "" where they are as they were."""
+    from contramuse.recipe.chains import chain_in_words
+
+    return chain_in_words(meta["preprocessing"]["corrupt"]) if "corrupt" in meta.get("preprocessing", {}) else ""
+
+
 def part_files(folder: Path) -> list[Path]:
     """The finished parts, in order."""
     return sorted(folder.glob("part-*.parquet"))

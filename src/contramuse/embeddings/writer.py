@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from contramuse import __version__
+from contramuse.checkpoint.corruption import Corruption
 from contramuse.checkpoint.model import Model
 from contramuse.checkpoint.windows import Blocks, Pooled, Source
 from contramuse.embeddings.store import (
@@ -20,6 +21,7 @@ from contramuse.embeddings.store import (
     META,
     TEXT,
     VERSION,
+    corrupted_by,
     open_part,
     output_of,
     part_files,
@@ -51,6 +53,7 @@ class Settings:
         keep: "vectors" or "windows" (the windows' vectors too).
         dtype: "float32" or "float16", of the stored numbers.
         batch: windows per forward pass; changes the speed, not the result.
+        corrupt: augmentations that every window goes through, as ``checkpoint.corruption`` reads them.
     """
 
     window: float | None = None
@@ -58,6 +61,7 @@ class Settings:
     keep: str = "vectors"
     dtype: str = "float32"
     batch: int = 16
+    corrupt: tuple[str | Mapping[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
         for name, value in (("window", self.window), ("hop", self.hop)):
@@ -69,6 +73,10 @@ class Settings:
             raise UserError("is not known", name="keep", value=self.keep, fix='Give "vectors" or "windows".')
         if self.batch < 1:
             raise UserError("must be at least 1", name="batch", value=self.batch, fix="Give 16, for example.")
+
+    def corruption(self, model: Model) -> Corruption | None:
+        """What the windows go through before ``model`` sees them; None: they are as they are."""
+        return Corruption(self.corrupt, sample_rate=model.sample_rate) if self.corrupt else None
 
 
 @dataclass
@@ -116,6 +124,8 @@ class Entry:
 def provenance(model: Model, settings: Settings, source: Mapping[str, Any]) -> dict[str, Any]:
     """The content of ``embeddings.json`` before the first track."""
     steps = model.preprocessing(window=settings.window, hop=settings.hop)
+    if (corruption := settings.corruption(model)) is not None:
+        steps |= {"corrupt": corruption.steps}
     return {
         "format": FORMAT, "version": VERSION, "complete": False, "tracks": 0, "seconds": 0.0,
         "model_hash": model.model_hash, "preprocessing_hash": stable_hash(steps), "dim": model.dim,
@@ -172,6 +182,9 @@ class Writer:
                 there, now = ({**facts, "output": ",".join(output_of(facts))} for facts in (old, self.meta))
                 told = ["output"] if there["output"] != now["output"] and "model_hash" not in differing else differing
                 shown = "; ".join(f"{k}: {str(there[k])[:12]} there, {str(now[k])[:12]} now" for k in told)
+                before, after = (corrupted_by(facts) or "nothing" for facts in (old, self.meta))
+                if before != after:
+                    shown = f"corrupted by {before} there, by {after} now"
                 raise EmbeddingsError(
                     f"holds embeddings of another model or preprocessing ({shown})", name="-o", value=self.out,
                     fix="Choose another folder, or delete this one: embeddings of different models do not mix.",
@@ -289,6 +302,7 @@ def embed_entries(
     """
     writer.begin()
     waiting: dict[int, Entry] = {}
+    ids: list[str] = []
     known = {path: (identity, path) for identity, path in writer.done}
     stale: set[tuple[str, str]] = set()
 
@@ -300,12 +314,14 @@ def embed_entries(
                 advance(1, 0.0)
                 continue
             waiting[index] = entry
+            ids.append(entry.id)
             index += 1
             yield entry.source
 
     results = model.embed_sources(
-        sources(), window=settings.window, hop=settings.hop, batch=settings.batch, keep=settings.keep
-    )
+        sources(), window=settings.window, hop=settings.hop, batch=settings.batch, keep=settings.keep,
+        corruption=settings.corruption(model), identify=ids.__getitem__,
+    )  # fmt: skip
     for result in results:
         entry = waiting.pop(result.index)
         seconds = result.samples / model.sample_rate

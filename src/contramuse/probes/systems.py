@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Int
 
+from contramuse.embeddings.store import corrupted_by
 from contramuse.errors import EmbeddingsError
 from contramuse.files import replacing, stable_hash
 from contramuse.probes import baselines
@@ -59,7 +61,7 @@ def model_systems(embeddings: Sequence[Embeddings], ids: Sequence[str], *, keep:
         place = {track: row for row, track in enumerate(one.ids.tolist())}
         name = _free(_called(one, alone=len(embeddings) == 1), [system.name for system in systems])
         keys = ("model_hash", "preprocessing_hash", "recipe_hash", "dim", "window", "hop", "model_path")
-        facts = tuple((key, one.meta.get(key)) for key in keys)
+        facts = (*((key, one.meta.get(key)) for key in keys), ("corrupt", corrupted_by(one.meta) or None))
         order = np.array([place[track] for track in ids])
         segments = Segments(*one.every_window()).take(order) if keep == "windows" else None
         systems.append(System(name, "model", one.vectors[order], f"embeddings {one.root}", facts, segments))
@@ -73,8 +75,13 @@ def _called(embeddings: Embeddings, *, alone: bool) -> str:
         info = json.loads((Path(embeddings.meta["model_path"]) / "model.json").read_text(encoding="utf-8"))
         name = str(info["recipe"]["name"])
     except (OSError, ValueError, KeyError, TypeError):
-        return folder
-    return name if alone else f"{name} ({folder})"
+        return folder + _corrupted(embeddings.meta)
+    return (name if alone else f"{name} ({folder})") + _corrupted(embeddings.meta)
+
+
+def _corrupted(meta: Mapping[str, Any]) -> str:
+    found = corrupted_by(meta)
+    return f", corrupted by {found}" if found else ""
 
 
 def _free(name: str, taken: Sequence[str]) -> str:
@@ -104,6 +111,8 @@ def compared_systems(
     if {"mfcc", "mel"} & set(baselines):
         wanted = {MFCC: "mfcc", MEL: "mel"}
         audio = audio_baselines(library, rows=rows, cache=cache, progress=progress)
+        if _corrupted(given[0].meta):
+            audio = [replace(system, note=f"{system.note}; of the clean tracks") for system in audio]
         found += [system for system in audio if wanted[system.name] in baselines]
     return found
 
@@ -171,11 +180,14 @@ def random_baseline(
         done[0] += tracks
         progress(f"random weights: {done[0]} of {len(library)} tracks")
 
-    embed_library(model, library, out, window=meta["window"], hop=meta["hop"], keep=keep, advance=advance)
+    corrupt = meta["preprocessing"].get("corrupt", ())  # what is compared must have gone through the same
+    embed_library(
+        model, library, out, window=meta["window"], hop=meta["hop"], keep=keep, corrupt=corrupt, advance=advance
+    )
     kept = Embeddings.open(out)
     place = {track: row for row, track in enumerate(kept.ids.tolist())}
     order = np.array([place[track] for track in ids])
     facts: tuple[tuple[str, Any], ...] = (("seed", seed), ("model_hash", model.model_hash), ("dim", model.dim))
-    note = f"the same encoder with random weights (seed {seed}), the same windows"
+    note = f"the same encoder with random weights (seed {seed}), the same windows{_corrupted(meta)}"
     segments = Segments(*kept.every_window()).take(order) if keep == "windows" else None
     return System(RANDOM, "baseline", kept.vectors[order], note, facts, segments)

@@ -15,7 +15,8 @@ from torch import nn
 from contramuse.augment import Chain
 from contramuse.errors import RecipeError
 from contramuse.files import stable_hash
-from contramuse.recipe.grammar import GRAMMAR, Augmentation, ContrastSpec, Document
+from contramuse.recipe.chains import build_chain
+from contramuse.recipe.grammar import GRAMMAR, ContrastSpec, Document
 from contramuse.recipe.overrides import apply_override
 from contramuse.recipe.parts import Mistakes, nearest
 from contramuse.recipe.reading import read_yaml
@@ -144,16 +145,11 @@ class Recipe:
 
     def build_chains(self, *, sample_rate: int | None = None) -> dict[str, tuple[Chain, Chain]]:
         """View -> (chain on waveforms, chain on features)."""
-        context = {"sample_rate": sample_rate or self.sample_rate}
-        chains = {}
-        for name, view in self._resolved["views"].items():
-            built = GRAMMAR.build(tuple[Augmentation, ...], view["augment"], context, f"views.{name}.augment")
-            made = [a for one in built for a in (one if isinstance(one, tuple) else (one,))]  # a preset is several
-            chains[name] = (
-                Chain(tuple(a for a in made if a.stage == "waveform")),
-                Chain(tuple(a for a in made if a.stage == "features")),
-            )
-        return chains
+        rate = sample_rate or self.sample_rate
+        return {
+            name: build_chain(view["augment"], sample_rate=rate, place=f"views.{name}.augment")
+            for name, view in self._resolved["views"].items()
+        }
 
     @functools.cached_property
     def _contrast_specs(self) -> list[ContrastSpec]:

@@ -199,7 +199,8 @@ def collection_model(embeddings: Embeddings, model: str | Path | Model | None = 
     if corrupted := corrupted_by(meta):
         raise EmbeddingsError(
             f"were made of corrupted windows ({corrupted}), with which a vector of clean music does not compare",
-            name="embeddings", value=embeddings.root, fix="Search by a track of the collection, or embed without --corrupt.",
+            name="embeddings", value=embeddings.root,
+            fix="Search by a track of the collection, or embed without --corrupt.",
         )  # fmt: skip
     place = meta.get("model_path") if model is None else model
     if place is None:

@@ -112,14 +112,15 @@ def test_every_kind_of_label(
 def test_a_corruption_changes_answers_the_same_way_each_time(library: Library, model: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     clean = fine_tune(str(model), library, run, settings=settings("tempo", epochs=1)).results
-    noisy = "[{kind: colored_noise, p: 1.0}, bitcrush, {kind: time_mask, p: 1.0}]"
+    noisy = ["colored_noise p=1.0", "bitcrush", "{kind: time_mask, p: 1.0}"]
     found = evaluate(run, library, corrupt=noisy)
     assert found["results"] != clean["results"]
     assert evaluate(run, library, corrupt=noisy)["results"] == found["results"]
-    assert evaluate(run, library, corrupt="{kind: gain, p: 0.0}")["results"] == clean["results"]
+    assert found["corrupt"]["words"] == "colored_noise, bitcrush, time_mask"
+    assert evaluate(run, library, corrupt=["gain p=0"])["results"] == clean["results"]
     for wrong in ("bitcrash", "{kind: gain", "{kind: gain, db: loud}"):
         with pytest.raises(UserError, match=r"--corrupt"):
-            evaluate(run, library, corrupt=wrong)
+            evaluate(run, library, corrupt=[wrong])
 
 
 def test_a_recipe_from_scratch(library: Library, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from contramuse import __version__
+from contramuse.embeddings.store import corrupted_by
 from contramuse.errors import LibraryError, UserError
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class Sources:
             "embedded library": meta.get("library_fingerprint"),
             "library folder": str(self.library.root) if self.library is not None else meta.get("library_root"),
             "embeddings": str(self.embeddings.root) if self.embeddings is not None else None,
+            "corrupted by": corrupted_by(meta),
             "window and hop": f"{meta['window']:g} s every {meta['hop']:g} s" if "window" in meta else None,
             "probed": self.results.get("created") if self.results is not None else None,
             "Python": platform.python_version(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from contramuse import __version__
+from contramuse.checkpoint.corruption import Corruption
 from contramuse.checkpoint.model import load
 from contramuse.embeddings.library import check_fits
 from contramuse.errors import LibraryError
@@ -20,7 +21,7 @@ from contramuse.train.finetune.head import load_head
 from contramuse.train.finetune.labels import check_divided, read_labels
 from contramuse.train.finetune.scoring import answer, by_class, confusion, results
 from contramuse.train.finetune.settings import Aggregate
-from contramuse.train.finetune.start import corruption, stored_settings
+from contramuse.train.finetune.start import stored_settings
 from contramuse.train.runs import code_version
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def evaluate(
     *,
     split: str = "test",
     aggregate: Aggregate | None = None,
-    corrupt: str | None = None,
+    corrupt: Sequence[str | Mapping[str, Any]] = (),
     resamples: int = 1000,
     accelerator: str = "auto",
     progress: Callable[[int], None] = lambda done: None,
@@ -52,7 +53,7 @@ def evaluate(
         library: with the labels; it may be another than the run was trained on. Classes are matched by name.
         split: that is tested.
         aggregate: what is averaged over the windows of a track; the run's own setting if not given.
-        corrupt: augmentations that the windows go through, as ``start.corruption`` reads them.
+        corrupt: augmentations that the windows go through, as ``checkpoint.corruption`` reads them.
         resamples: of the bootstrap.
         accelerator: "auto", "cpu", "gpu".
         progress: told how many tracks are done.
@@ -75,10 +76,11 @@ def evaluate(
     everything = library.rows(split)
     rows = labels.rows(everything)
     check_divided(labels, rows, split=split)
+    corruption = Corruption(corrupt, sample_rate=model.sample_rate) if corrupt else None
     device = "cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu"
     scores, counts = answer(
         model.to(device), head, library, rows, rule=rule, progress=progress,
-        chains=None if corrupt is None else corruption(model, corrupt),
+        corruption=corruption,
     )  # fmt: skip
     tasks = labels.tasks(rows)
     return {
@@ -87,7 +89,7 @@ def evaluate(
         "library": {"root": str(library.root), "fingerprint": library.fingerprint},
         "model": {"hash": model.model_hash, "head": head.info["hash"], "encoder": settings.encoder},
         "fields": list(head.fields), "kind": head.kind, "split": split, "aggregate": rule,
-        "corrupt": corrupt,
+        "corrupt": None if corruption is None else {"words": str(corruption), "steps": corruption.steps},
         "tracks": len(rows), "windows": int(counts.sum()), "window": model.window,
         "unlabelled": len(everything) - len(rows),
         "unknown_classes": [name for name in found.classes if name not in head.classes],
@@ -106,7 +108,7 @@ def table(found: dict[str, Any]) -> Table:
         f"{found['windows']:,} windows of {found['window']:g} s, mean of {averaged}"
     )
     if found["corrupt"]:
-        title += f", corrupted by {found['corrupt']}"
+        title += f", corrupted by {found['corrupt']['words']}"
     shown = Table(title=escape(title), title_justify="left")
     for name, side in (("task", "left"), ("result", "right"), ("without features", "right")):
         shown.add_column(name, justify=side)  # type: ignore[arg-type]

@@ -11,7 +11,6 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from contramuse.checkpoint.windows import pooled
 from contramuse.embeddings.library import store_source
 from contramuse.errors import LibraryError
 from contramuse.probes import metrics
@@ -20,11 +19,10 @@ from contramuse.probes.run import interval_json, measure, number
 from contramuse.probes.tasks import Task, baseline_score
 from contramuse.train.finetune.labels import Labels, Scale
 from contramuse.train.finetune.settings import Aggregate
-from contramuse.views import samples_of
 
 if TYPE_CHECKING:
-    from contramuse.augment import Chain
     from contramuse.catalogue.library import Library
+    from contramuse.checkpoint.corruption import Corruption
     from contramuse.checkpoint.model import Model
     from contramuse.train.finetune.head import Head
 
@@ -56,7 +54,7 @@ def answer(
     rows: NDArray[np.int64],
     *,
     rule: Aggregate,
-    chains: tuple[Chain, Chain] | None = None,
+    corruption: Corruption | None = None,
     batch: int = 64,
     progress: Callable[[int], None] = lambda done: None,
 ) -> tuple[Scores, NDArray[np.int64]]:
@@ -70,7 +68,7 @@ def answer(
         library: with the tracks.
         rows: int64 [n].
         rule: see ``aggregate``.
-        chains: on waveforms and features, that corrupt the windows; drawn from a seed of 0.
+        corruption: that the windows go through.
         batch: windows per forward pass.
         progress: told how many tracks are done.
 
@@ -84,9 +82,11 @@ def answer(
     scores, counts = np.full((len(rows), len(head.classes)), np.nan), np.zeros(len(rows), np.int64)
     times = np.zeros(len(rows), np.int64)
     sources = (store_source(library.store, int(row)) for row in rows)
-    window = samples_of(model.window, sample_rate=model.sample_rate)
-    represent = model.represent if chains is None else corrupted(model, chains)
-    for found in pooled(represent, sources, window=window, hop=window, batch=batch, keep=True):
+    answers = model.embed_sources(
+        sources, hop=model.window, batch=batch, keep="windows", corruption=corruption,
+        identify=lambda index: str(library.ids[rows[index]]),
+    )  # fmt: skip
+    for found in answers:
         if found.windows is None:
             path = library.paths[int(rows[found.index])]
             raise LibraryError(found.failure, name="track", value=path, fix="Prepare the library again.")
@@ -99,24 +99,6 @@ def answer(
     assert (times == 1).all(), "every track is scored exactly once"
     assert np.isfinite(scores).all()
     return scores * head.scale.deviation + head.scale.mean, counts
-
-
-def corrupted(model: Model, chains: tuple[Chain, Chain]) -> Callable[[Tensor], Tensor]:
-    """A model's ``represent`` on windows that ``chains`` have changed: how robust is what was learnt?"""
-    generator, (on_waveform, on_features) = torch.Generator().manual_seed(0), chains
-    tower = model.tower
-
-    def represent(x: Tensor) -> Tensor:
-        x = x.to(model.device)
-        if x.shape[1] == 1:
-            x = on_waveform.apply(x, on_waveform.draw(len(x), generator))
-        features = tower.frontend(x)
-        if features.ndim == 3:
-            features = on_features.apply(features, on_features.draw(len(x), generator))
-        vectors: Tensor = tower.encoder(features)
-        return vectors
-
-    return represent
 
 
 def primary(tasks: Sequence[Task], scores: Scores) -> tuple[str, float]:

@@ -11,12 +11,10 @@ import torch
 import yaml
 from torch import nn
 
-from contramuse.augment import Chain
-from contramuse.checkpoint.model import Model, build_towers, load
-from contramuse.errors import RecipeError, UserError
+from contramuse.checkpoint.model import build_towers, load
+from contramuse.errors import UserError
 from contramuse.files import replacing, write_json
 from contramuse.recipe import Recipe, load_recipe, recipe_names
-from contramuse.recipe.reading import read_yaml
 from contramuse.train.finetune.settings import Settings
 from contramuse.train.runs import code_version, stored_recipe, stored_run
 
@@ -142,29 +140,3 @@ def reopen(run: Path, settings: Settings, *, weights: str) -> tuple[Origin, nn.M
 def own_recipe(origin: Origin) -> Recipe:
     """The recipe of the encoder, for its augmentation."""
     return Recipe.from_resolved(origin.recipe, name=str(origin.recipe.get("name", "stored")))
-
-
-def corruption(model: Model, text: str) -> tuple[Chain, Chain]:
-    """Augmentations to corrupt tested windows with: chains on waveforms and on features.
-
-    Args:
-        model: that is tested.
-        text: as in a recipe: a name, or YAML such as ``{kind: semisupcon, severity: 3}`` or a list of such.
-
-    Raises:
-        UserError: it is no augmentation.
-    """
-    recipe, tower = model.info["recipe"], model.info["tower"]
-    view = next(name for name, spec in recipe["views"].items() if spec["tower"] == tower)
-    try:
-        written = read_yaml(text)
-        chain = written if isinstance(written, list) else [written]
-        views = {**recipe["views"], view: {**recipe["views"][view], "augment": chain}}
-        made = Recipe.from_resolved({**recipe, "views": views}).build_chains(sample_rate=model.sample_rate)
-    except RecipeError as error:
-        raise UserError("is no augmentation", name="--corrupt", value=text, fix=error.fix) from error
-    except ValueError as error:
-        raise UserError(
-            f"is not YAML ({error})", name="--corrupt", value=text, fix="Give a name, as bitcrush."
-        ) from error
-    return made[view]
