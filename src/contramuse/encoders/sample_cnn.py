@@ -114,12 +114,12 @@ class SampleCNN(nn.Module):
             h = self._evaluate(wide, 5, 11)
         return drop(self._over_time(h.squeeze(2)), self.dropout, generator, training=self.training)
 
-    def _layers(self, block: int) -> tuple[nn.Conv1d, nn.BatchNorm1d]:
+    def _layers(self, block: int) -> tuple[nn.Conv1d, nn.BatchNorm1d | nn.SyncBatchNorm]:
         layers = self.sequential[block]
         assert isinstance(layers, nn.Sequential)
         convolution, norm = layers[0], layers[1]
         assert isinstance(convolution, nn.Conv1d)
-        assert isinstance(norm, nn.BatchNorm1d)
+        assert isinstance(norm, (nn.BatchNorm1d, nn.SyncBatchNorm))
         return convolution, norm
 
     def _train(self, x: Float[Tensor, "b 1 t"]) -> Float[Tensor, "b h 1 n"]:
@@ -130,9 +130,7 @@ class SampleCNN(nn.Module):
         for rest in range(block, 11):
             convolution, norm = self._layers(rest)
             h = _convolve(h, convolution.weight, convolution.bias, rest)
-            if norm.num_batches_tracked is not None:
-                norm.num_batches_tracked += 1
-            h = F.batch_norm(h, norm.running_mean, norm.running_var, norm.weight, norm.bias, True, MOMENTUM)
+            h = norm(h) if isinstance(norm, nn.SyncBatchNorm) else _normalise(h, norm)
             h = _pool(F.relu(h), self._window(rest))
         return h
 
@@ -212,8 +210,17 @@ def _nothing(convolution: nn.Conv1d) -> Tensor:
     return 0 * convolution.bias
 
 
+def _normalise(x: Float[Tensor, "b c 1 n"], norm: nn.BatchNorm1d) -> Float[Tensor, "b c 1 n"]:
+    """What the layer does, on images, which it refuses."""
+    if norm.num_batches_tracked is not None:
+        norm.num_batches_tracked += 1
+    return F.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, True, MOMENTUM)
+
+
 @torch.no_grad()
-def _track(convolution: nn.Conv1d, norm: nn.BatchNorm1d, mean: Tensor, variance: Tensor, count: int) -> None:
+def _track(
+    convolution: nn.Conv1d, norm: nn.BatchNorm1d | nn.SyncBatchNorm, mean: Tensor, variance: Tensor, count: int
+) -> None:
     """Move the running statistics as batch normalisation does; ``mean`` is without the convolution's bias."""
     assert norm.running_mean is not None
     assert norm.running_var is not None
