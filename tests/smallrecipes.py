@@ -9,6 +9,7 @@ from contramuse.recipe import Recipe, load_recipe, recipe_names
 TRAINING = ("train.batch=8", "train.steps=20", "train.pieces=1", "train.schedule=constant", "train.watch_every=10",
             "train.checkpoint_every=20", "train.loggers=[csv]")  # fmt: skip
 
+FASTER = "train.optimizer.lr=0.001"
 SMALL_SAMPLE_CNN = ("towers.audio.encoder.size=small",)
 SMALL_TRANSFORMER = ("towers.audio.encoder.dim=32", "towers.audio.encoder.depth=1", "towers.audio.encoder.heads=2")
 SMALL_MEL_CONV = ("towers.audio.encoder.channels=4", "towers.audio.encoder.dim=16")
@@ -20,14 +21,14 @@ SMALLER: dict[str, tuple[str, ...]] = {
                  "towers.audio.head.steps=2", "towers.audio.head.predictions=1", "embed.window=5.2", "embed.hop=5.2"),
     "choi_intra": (*SMALL_MEL_CONV, "train.batch=4", "towers.audio.encoder.segment=1.5",
                    "views.anchor.take.seconds=4.2", "views.positive.take.seconds=4.2"),
-    "clmr": (*SMALL_SAMPLE_CNN, "train.batch=4"),
-    "clmr_16k": (*SMALL_SAMPLE_CNN, "train.batch=4"),
-    "clmr_8k": SMALL_SAMPLE_CNN,
+    "clmr": (*SMALL_SAMPLE_CNN, FASTER),
+    "clmr_16k": (*SMALL_SAMPLE_CNN, FASTER),
+    "clmr_8k": (*SMALL_SAMPLE_CNN, FASTER),
     "clmr_byol": (*SMALL_SAMPLE_CNN, "train.batch=4", "towers.audio.head.hidden=32", "towers.audio.head.out=16",
                   "towers.audio.predictor.hidden=32", "towers.audio.predictor.out=16"),
-    "clmr_cpc": ("towers.audio.encoder.dim=16", "towers.audio.head.dim=16"),
-    "clmr_mel": ("towers.audio.encoder.channels=4",),
-    "clmr_songs": (*SMALL_SAMPLE_CNN, "train.batch=2"),
+    "clmr_cpc": ("towers.audio.encoder.dim=16", "towers.audio.head.dim=16", FASTER),
+    "clmr_mel": ("towers.audio.encoder.channels=4", FASTER),
+    "clmr_songs": (*SMALL_SAMPLE_CNN, FASTER, "sampler.by=genre"),
     "clmr_supervised": (*SMALL_SAMPLE_CNN, "towers.class.encoder.dim=64"),
     "cola": ("train.batch=8", "train.optimizer.lr=0.0003", "views.audio.take.seconds=0.5"),
     "everything": (*SMALL_TRANSFORMER, "train.batch=4"),
