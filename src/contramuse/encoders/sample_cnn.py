@@ -33,7 +33,8 @@ class SampleCNN(nn.Module):
     Args:
         bands: 1: it reads a waveform (given by the frontend).
         strides: nine strides; ``STRIDES`` has those of 22,050, 16,000 and 8,000 Hz.
-        size: "clmr", or "xl" with up to four times the channels (SampleCNN-XL).
+        size: "clmr"; "xl" with up to four times the channels (SampleCNN-XL); "small" with an eighth of them, for trying
+            things.
         pool: "none" takes inputs that leave one frame (59,049 samples with the default strides), as published;
             "mean" and "max" pool over time and so take any length that leaves a frame.
         dropout: chance that a number of the vector is set to 0 in training (0.5 in the supervised baseline).
@@ -48,7 +49,7 @@ class SampleCNN(nn.Module):
         *,
         bands: int,
         strides: Sequence[int] = STRIDES[22050],
-        size: Literal["clmr", "xl"] = "clmr",
+        size: Literal["clmr", "xl", "small"] = "clmr",
         pool: Literal["none", "mean", "max"] = "none",
         dropout: float = 0.0,
         initialise: Literal["torch", "kaiming"] = "torch",
@@ -68,7 +69,7 @@ class SampleCNN(nn.Module):
                 value=list(strides),
                 fix=f"Those of 22,050 Hz are {list(STRIDES[22050])}.",
             )
-        channels = XL if size == "xl" else CHANNELS
+        channels = {"clmr": CHANNELS, "xl": XL, "small": tuple(c // 8 for c in CHANNELS)}[size]
         self.dim, self.pool, self.dropout = channels[-1], pool, dropout
         self.strides = tuple(strides)
         kernels = (3, *strides, 3)
