@@ -28,7 +28,8 @@ START, END = "<!-- strategies: begin -->", "<!-- strategies: end -->"
 
 TOWER = (
     "{frontend: {kind: log_mel, n_fft: 1024, hop: 512, n_mels: 128}, "
-    "encoder: {kind: mel_transformer, patch: [128, 8], dim: 256, depth: 4, heads: 4, drop: 0.5}, head: {kind: mlp, out: 128}}"
+    "encoder: {kind: mel_transformer, patch: [128, 8], dim: 256, depth: 4, heads: 4, drop: 0.5}, "
+    "head: {kind: mlp, out: 128}}"
 )  # fmt: skip
 EQUALISED = "[{kind: equalise, decibels: 4.0, waves: 3}]"
 TRANSPOSED = "[{kind: equalise, decibels: 4.0, waves: 3}, {kind: band_shift, bands: [-4, 4]}]"
@@ -62,10 +63,8 @@ def supervised(name: str, target: str, field: str, *, augment: str = TRANSPOSED)
         f"contrasts=[{{between: [audio], target: {{kind: any, of: [{{kind: same, by: track}}, {target}]}}, {COSINE}}}]"
     )
     sampler = f"sampler={{kind: mixed, labels: {field}, labelled: 0.5}}"
-    return System(
-        name, f"crops of a track, and tracks alike in {field}", settings=(sampler, wanted, f"views.audio.augment={augment}"),
-        aims=(field,),
-    )  # fmt: skip
+    settings = (sampler, wanted, f"views.audio.augment={augment}")
+    return System(name, f"crops of a track, and tracks alike in {field}", settings=settings, aims=(field,))
 
 
 def pairs(name: str, by: str, target: str, aims: tuple[str, ...], *, repeats: str = "never") -> System:
@@ -101,7 +100,7 @@ SYSTEMS = (
     System("stems", "a mix and one of its stems (MSCOL)", recipe="mscol", per_track=2, aims=("instruments",),
            settings=(f"towers.audio={TOWER}", "sample_rate=22050", "views.stem.take.seconds=4.0",
                      "views.mix.take.seconds=4.0", "contrasts.0.similarity={kind: cosine, temperature: 0.1}",
-                     "views.mix.augment=[{kind: equalise, decibels: 4.0, waves: 3}, {kind: band_shift, bands: [-4, 4]}]",
+                     f"views.mix.augment={TRANSPOSED}",
                      "embed.window=4.0", "embed.hop=4.0")),
     System("factors", "a crop with two of pitch, tempo and timbre changed, a head each", recipe="factors", per_track=4,
            aims=("key", "tempo"), settings=("embed.output=[encoder]",)),
