@@ -45,7 +45,8 @@ SYSTEMS: dict[str, tuple[str, str]] = {
         csv_path audio_path train_annotations_path val_annotations_path test_annotations_path train_audio_path
         train_annotations_txt test_audio_path path_dir path medleydb_path medleydb_audio_path
         gain polarity_inversion add_colored_noise filtering pitch_shift delay timestretch splice reverb chorus
-        distortion compression reverse bitcrush mp3 SampleCNN TunePlus SampleCNNXL eval_layer""",
+        distortion compression reverse bitcrush mp3 SampleCNN TunePlus SampleCNNXL eval_layer
+        semisl_loss sl_loss ssl_loss val_semisl_loss new_augmentations/only tier2_only with""",
     ),
     "Choi et al.": (
         "choi",
