@@ -173,10 +173,10 @@ def test_a_session_with_windows_shares_and_prototypes(embedded):
         aggregate="probabilities", shares=(1.0, 0.5),
     )  # fmt: skip
     results = probe(embeddings, library=library, settings=chosen)
-    half = "50 % of the labels"
-    assert results["probes"] == ["linear", f"linear, {half}", "prototype", f"prototype, {half}"]
+    half = "(50 % of the labels)"
+    assert results["probes"] == ["linear", f"linear {half}", "prototype", f"prototype {half}"]
     cells = {(t["field"], c["probe"], c["system"]) for t in results["tasks"] for c in t["results"]}
-    assert ("genre", f"prototype, {half}", "random weights") in cells
+    assert ("genre", f"prototype {half}", "random weights") in cells
     assert ("tempo", "linear", "mean log-mel") in cells
     assert ("tempo", "prototype", "mean log-mel") not in cells
     assert results["protocol"]["train_on"] == "segments"
@@ -218,7 +218,7 @@ def test_the_command(embedded, run, tmp_path):
     ]
     status, out, _ = run(*arguments, *more, "--task", "genre")
     assert status == 0
-    assert "prototype, 50 % of the labels probe" in out
+    assert "prototype (50 % of the labels) probe" in out
     status, _, err = run(*arguments, "--shares", "all")
     assert status == 2
     assert "Give shares as" in err

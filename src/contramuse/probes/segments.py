@@ -138,4 +138,4 @@ def reduced(task: Task, train: Int[np.ndarray, " m"], how: How, *, seed: int) ->
 
 def titled(probe: str, share: float) -> str:
     """How results name a probe that saw a share of the labels."""
-    return probe if share == 1 else f"{probe}, {100 * share:g} % of the labels"
+    return probe if share == 1 else f"{probe} ({100 * share:g} % of the labels)"

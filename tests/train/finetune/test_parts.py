@@ -235,7 +235,7 @@ def test_results_have_intervals_and_classes() -> None:
     "wrong",
     [
         {"encoder": "half"}, {"rate": 0.0}, {"batch": 0}, {"share": 0.0}, {"dropout": 1.0}, {"layer_decay": 0.5},
-        {"start": "scratch"}, {"fields": ()}, {"fields": ("a", "a")}, {"patience": -1},
+        {"start": "nothing"}, {"fields": ()}, {"fields": ("a", "a")}, {"patience": -1},
     ],
 )  # fmt: skip
 def test_impossible_settings(wrong: Any) -> None:

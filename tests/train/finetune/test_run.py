@@ -174,7 +174,7 @@ def test_kill_9_before_and_after_the_first_checkpoint(library: Library, model: P
         "-o",
         str(run),
     ]
-    options = ["--batch", "4", "--epochs", "10", "--patience", "0", "--encoder", "full"]
+    options = ["--batch", "4", "--epochs", "5", "--patience", "0", "--encoder", "full"]
     quiet: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     child = subprocess.Popen([sys.executable, *command, *options], **quiet)
     deadline = time.monotonic() + 60
@@ -187,13 +187,13 @@ def test_kill_9_before_and_after_the_first_checkpoint(library: Library, model: P
     os.kill(child.pid, signal.SIGKILL)
     child.wait()
     resume(run, library)
-    chosen = Settings(fields=("genre",), batch=4, epochs=10, patience=0, encoder="full")
+    chosen = Settings(fields=("genre",), batch=4, epochs=5, patience=0, encoder="full")
     fine_tune(str(model), library, tmp_path / "whole", settings=chosen)
     one, other = state(tmp_path / "whole"), state(run)
     assert all(torch.equal(one[name], other[name]) for name in one)
     for file in (run / "checkpoints").iterdir():
         file.unlink()
-    assert resume(run, library).steps == 10 * 6
+    assert resume(run, library).steps == 5 * 6
 
 
 def test_an_interrupt_saves_and_leaves_the_test_for_later(
