@@ -152,7 +152,8 @@ def test_cpc_gives_its_context_averaged_over_time_and_windows(run, tmp_path):
 def test_projections_of_steps_are_pooled_as_steps_are(tmp_path):
     """Five levels, each step projected by one head: the mean over segments, levels one after another."""
     overrides = [
-        *CPC[:6], "towers.audio.encoder={kind: mel_conv_multi, channels: 8, segment: 1.5, segments: 7}", "towers.audio.over=steps",
+        *CPC[:6], "towers.audio.encoder={kind: mel_conv_multi, channels: 8, segment: 1.5, segments: 7}",
+        "towers.audio.over=steps",
         "towers.audio.head={kind: mlp, out: 6}", "contrasts.0.between=[audio]", "contrasts.0.queries=[]",
         "contrasts.0.keys=[]",
     ]  # fmt: skip

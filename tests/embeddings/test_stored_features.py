@@ -17,7 +17,7 @@ from contramuse.embeddings.store import Embeddings
 from contramuse.errors import LibraryError
 from contramuse.probes.baselines import library_statistics
 from minilibrary import write_library
-from minimodel import make_model
+from minimodel import make_model, write_tone
 
 STORED = (
     "sample_rate=62", "views.audio.take.seconds=1.6", "embed.window=1.6", "embed.hop=1.6",
@@ -52,3 +52,22 @@ def test_vectors_of_stored_mels_are_the_mean_over_windows(tmp_path: Path) -> Non
         embed_library(model, sound, tmp_path / "no")
     with pytest.raises(LibraryError, match="MFCC need audio"):
         library_statistics(library.store, progress=lambda done, n: None)
+
+
+def test_audio_files_are_refused_and_stored_arrays_are_found_by_their_content(run, tmp_path: Path) -> None:
+    (tmp_path / "mels").mkdir()
+    for i in range(3):
+        np.save(tmp_path / f"mels/{i}.npy", np.random.default_rng(i).uniform(-80, 0, (48, 200)))
+    prepare(tmp_path / "mels", tmp_path / "lib", decoding=Decoding(sample_rate=62, frame_rate=62.5, workers=1))
+    make_model(tmp_path / "model", overrides=STORED)
+    status, _, _ = run("embed", tmp_path / "model", tmp_path / "lib", "-o", tmp_path / "emb", "--output", "head")
+    assert status == 0
+    status, text, _ = run("search", tmp_path / "emb", tmp_path / "mels" / "1.npy")
+    assert status == 0
+    assert len(text.splitlines()) == 4
+    write_tone(tmp_path / "song.wav", seconds=2.0)
+    status, _, err = run("search", tmp_path / "emb", tmp_path / "song.wav")
+    assert (status, "takes stored features, no audio files" in err) == (2, True)
+    status, _, err = run("embed", tmp_path / "model", tmp_path / "song.wav", "-o", tmp_path / "no")
+    assert (status, "takes stored features, no audio files" in err) == (2, True)
+    assert not (tmp_path / "no").exists()

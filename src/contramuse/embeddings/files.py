@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from contramuse.audio.stored import Stored
 from contramuse.catalogue.decoding import content_hash
 from contramuse.catalogue.scan import scan
 from contramuse.catalogue.tags import read_tags
@@ -53,16 +54,28 @@ def embed_files(
         dtype: "float32" or "float16".
         batch: windows per forward pass.
         corrupt: augmentations that every window goes through, as ``checkpoint.corruption`` reads them.
-        corrupt: augmentations that every window goes through, as ``checkpoint.corruption`` reads them.
         advance: called with (tracks, seconds) as they are done.
 
     Raises:
         EmbeddingsError: ``out`` holds embeddings of something else.
+        UserError: the model takes stored features.
     """
+    needs_audio(model)
     settings = Settings(window=window, hop=hop, keep=keep, dtype=dtype, batch=batch, corrupt=tuple(corrupt))
     writer = Writer(out, provenance(model, settings, {"decoders": _decoders()}))
     entries = _entries(files, model.sample_rate)
     return embed_entries(model, entries, writer, settings, advance=advance, summary=Summary(Path(out)))
+
+
+def needs_audio(model: Model) -> None:
+    """Refuse a model of stored features, which no audio file can be given to.
+
+    Raises:
+        UserError: it is one.
+    """
+    if isinstance(model.tower.frontend, Stored):
+        fix = "Prepare the arrays as a library (`contramuse prepare FOLDER -o LIBRARY --features`), and embed that."
+        raise UserError("takes stored features, no audio files", name="model", value=model.path, fix=fix)
 
 
 def _entries(files: Iterable[str | Path | bytes], sample_rate: int) -> Iterator[Entry]:

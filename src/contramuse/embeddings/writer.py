@@ -181,7 +181,7 @@ class Writer:
             if differing := [key for key in IDENTITY if old[key] != self.meta[key]]:
                 there, now = ({**facts, "output": ",".join(output_of(facts))} for facts in (old, self.meta))
                 told = ["output"] if there["output"] != now["output"] and "model_hash" not in differing else differing
-                shown = "; ".join(f"{k}: {str(there[k])[:12]} there, {str(now[k])[:12]} now" for k in told)
+                shown = "; ".join(f"{k}: {str(there[k])[:40]} there, {str(now[k])[:40]} now" for k in told)
                 before, after = (corrupted_by(facts) or "nothing" for facts in (old, self.meta))
                 if before != after:
                     shown = f"corrupted by {before} there, by {after} now"

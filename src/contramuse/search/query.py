@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from contramuse.checkpoint.model import Model, load
 from contramuse.checkpoint.windows import file_source
 from contramuse.embeddings import Embeddings
-from contramuse.embeddings.files import describe
+from contramuse.embeddings.files import describe, needs_audio
 from contramuse.embeddings.store import TEXT, corrupted_by, output_of
 from contramuse.errors import DecodeError, EmbeddingsError, ModelFileError
 from contramuse.files import stable_hash
@@ -179,6 +179,7 @@ def _from_file(embeddings: Embeddings, text: str, model: str | Path | Model | No
     if len(rows):
         return _from_row(embeddings, int(rows[0]))
     used = collection_model(embeddings, model)
+    needs_audio(used)
     meta = embeddings.meta
     source = file_source(text, used.sample_rate)
     result = next(iter(used.embed_sources([source], window=meta["window"], hop=meta["hop"])))
@@ -221,8 +222,10 @@ def collection_model(embeddings: Embeddings, model: str | Path | Model | None = 
         place = found if seed is None else found.randomised(seed)
     if place.model_hash == meta["model_hash"] and place.output != output_of(meta):
         place = place.giving(output_of(meta))
-    steps = stable_hash(place.preprocessing(window=meta["window"], hop=meta["hop"]))
-    if place.model_hash != meta["model_hash"] or steps != meta["preprocessing_hash"]:
+    steps = place.preprocessing(window=meta["window"], hop=meta["hop"])
+    if "corrupt" in meta.get("preprocessing", {}):  # of the collection; a query is asked as it is
+        steps["corrupt"] = meta["preprocessing"]["corrupt"]
+    if place.model_hash != meta["model_hash"] or stable_hash(steps) != meta["preprocessing_hash"]:
         raise EmbeddingsError(
             f"has hash {place.model_hash[:12]}, the embeddings were made by {meta['model_hash'][:12]}", name="model",
             value=place.path, fix="Give the model that made them with --model, or embed the music again with this one.",
