@@ -38,7 +38,7 @@ def test_fine_tunes_goes_on_and_tests(
         (["MODEL", "--data", "LIBRARY", "--field", "gener"], "It has genre"),
         (["MODEL", "--data", "LIBRARY", "--field", "genre", "--head", "big"], "--head: 'big': is not possible"),
         (["MODEL", "--data", "LIBRARY", "--field", "genre", "--epochs", "1", "--steps", "1"], "Give one of them"),
-        (["tiny", "--data", "LIBRARY", "--field", "genre", "--encoder", "frozen"], "give --encoder full"),
+        (["MODEL", "--data", "LIBRARY", "--field", "genre", "--layer-decay", "0.5"], "give --encoder full"),
         (["/nowhere", "--data", "LIBRARY", "--field", "genre", "-o", "new"], "there is no such folder"),
         (["--resume", "/nowhere"], "is not the folder of a run"),
         (["--evaluate", "/nowhere"], "is not the folder of a run"),
