@@ -27,11 +27,11 @@ def embed(
         list[Path], typer.Argument(help="A library, or audio files and folders of them.", show_default=False)
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the embeddings.", show_default=False)],
-    hop: Annotated[float | None, typer.Option(help="Seconds from window to window [default: the model's].")] = None,
-    window: Annotated[float | None, typer.Option(help="Seconds per window [default: the model's].")] = None,
+    hop: Annotated[float | None, typer.Option(help="Seconds from window to window; the model's if not given.")] = None,
+    window: Annotated[float | None, typer.Option(help="Seconds per window; the model's if not given.")] = None,
     output: Annotated[
         str | None,
-        typer.Option(help="encoder, head, or names of heads joined by commas [default: the model's]."),
+        typer.Option(help="encoder, head, or names of heads joined by commas; the model's if not given."),
     ] = None,
     keep_windows: Annotated[bool, typer.Option("--keep-windows", help="Store the windows' vectors too.")] = False,
     dtype: Annotated[str, typer.Option(help="float32 or float16, of the stored numbers.")] = "float32",

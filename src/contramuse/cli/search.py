@@ -35,7 +35,7 @@ def search(
     ] = None,
     playlist: Annotated[str | None, typer.Option(help="Ask for what fits a playlist of the library.")] = None,
     data: Annotated[
-        Path | None, typer.Option(help="Library with the playlist [default: the one that was embedded].")
+        Path | None, typer.Option(help="Library with the playlist; the one that was embedded if not given.")
     ] = None,
     weigh: Annotated[
         list[str] | None,
