@@ -28,7 +28,7 @@ SMALLER: dict[str, tuple[str, ...]] = {
                   "towers.audio.predictor.hidden=32", "towers.audio.predictor.out=16"),
     "clmr_cpc": ("towers.audio.encoder.dim=16", "towers.audio.head.dim=16", FASTER),
     "clmr_mel": ("towers.audio.encoder.channels=4", FASTER),
-    "clmr_songs": (*SMALL_SAMPLE_CNN, FASTER, "sampler.by=genre"),
+    "clmr_songs": (*SMALL_SAMPLE_CNN, FASTER, "sampler.by=key", "train.batch=6"),
     "clmr_supervised": (*SMALL_SAMPLE_CNN, "towers.class.encoder.dim=64"),
     "cola": ("train.batch=8", "train.optimizer.lr=0.0003", "views.audio.take.seconds=0.5"),
     "everything": (*SMALL_TRANSFORMER, "train.batch=4"),

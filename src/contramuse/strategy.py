@@ -178,7 +178,7 @@ class Contrast(nn.Module):
         for more in self.candidates[1:]:
             allowed = allowed & more(who, keys, alike)
         if self.absent == "leave_out":
-            allowed = allowed & ~keys.silent
+            allowed = allowed & ~keys.silent & ~who.silent[:, None]
         if "shared" in keys.ids and world_size() > 1:  # every process has these rows: those of the first count
             first = torch.arange(len(keys), device=allowed.device) < len(keys) // world_size()
             allowed = allowed & (first | (keys.ids["shared"] == 0))
