@@ -27,7 +27,7 @@ def finetune(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder of the run; runs/MODEL-FIELD-NUMBER by itself.")
     ] = None,
-    encoder: Annotated[str | None, typer.Option(help="frozen, or full (--start scratch: full).")] = None,
+    encoder: Annotated[str | None, typer.Option(help="frozen or full [default: frozen; from scratch: full].")] = None,
     head: Annotated[str, typer.Option(help="mlp (512, without biases) or linear.")] = "mlp",
     start: Annotated[str | None, typer.Option(help="model, or scratch: new weights. A recipe is from scratch.")] = None,
     optimizer: Annotated[str, typer.Option(help="adam, or sgd (Nesterov).")] = "adam",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -208,14 +208,23 @@ def _split_group(library: Catalogue) -> str | None:
     return None
 
 
+def taught_by(info: Mapping[str, Any]) -> list[str]:
+    """Label fields that taught the weights of a model with this model.json."""
+    extra = info.get("extra", {})
+    tuned, before = extra.get("fine_tuned", {}), extra.get("from", {}).get("taught", [])
+    fields = tuned.get("fields", []) if tuned.get("encoder") == "full" else []
+    return sorted({*Recipe.from_resolved(info["recipe"]).taught, *fields, *before})
+
+
 def taught_labels(model_path: str | None) -> list[str]:
-    """Label fields that the model's own training used, from its recipe, or that its encoder was fine-tuned with."""
+    """Label fields that the model's training used, from its recipe, or that its encoder was fine-tuned with.
+
+    Those of the model whose weights it started from are among them.
+    """
     if not model_path:
         return []
     try:
         info = read_info(Path(model_path))
-        tuned = info.get("extra", {}).get("fine_tuned", {})
-        fields = tuned.get("fields", []) if tuned.get("encoder") == "full" else []
-        return sorted({*Recipe.from_resolved(info["recipe"]).taught, *fields})
+        return taught_by(info)
     except (ModelFileError, RecipeError):  # it is gone, or of another version: nothing is known about its training
         return []

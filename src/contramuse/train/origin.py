@@ -14,6 +14,7 @@ from contramuse.catalogue.vectors import vectors_hash
 from contramuse.checkpoint.model import Model, load
 from contramuse.encoders.tower import follow
 from contramuse.errors import UserError
+from contramuse.probes.protocol import taught_by
 from contramuse.recipe import Recipe
 from contramuse.views import Classes, Tags, Vector
 
@@ -36,17 +37,15 @@ class Origin:
     def facts(self, taken: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
         """What a run says of it, with the tensors that were taken: tower -> part -> count.
 
-        ``taught`` are the label fields that its weights were taught with, those of the models before it included.
+        ``taught`` are the label fields that taught its weights and ``library_fingerprints`` what it heard, those of the
+        models before it included.
         """
         info = self.model.info
-        extra = info.get("extra", {})
-        tuned, before = extra.get("fine_tuned", {}), extra.get("from", {})
-        fields = tuned.get("fields", []) if tuned.get("encoder") == "full" else []
-        taught = {*Recipe.from_resolved(info["recipe"]).taught, *fields, *before.get("taught", [])}
-        heard = [info.get("library_fingerprint"), *before.get("library_fingerprints", [])]
+        before = info.get("extra", {}).get("from", {}).get("library_fingerprints", [])
         return {
             "name": self.name, "model_hash": self.model.model_hash, "taken": {k: dict(v) for k, v in taken.items()},
-            "taught": sorted(taught), "library_fingerprints": [one for one in heard if one],
+            "taught": taught_by(info),
+            "library_fingerprints": [one for one in (info.get("library_fingerprint"), *before) if one],
         }  # fmt: skip
 
 
@@ -157,9 +156,9 @@ def _line(name: str, tower: nn.Module, found: Mapping[str, Mapping[str, Tensor]]
     parts = _parts(tower.state_dict())
     if not found:
         return f"tower {name}: nothing taken ({reason or 'its encoder has other names or shapes'})"
-    count = ", ".join(f"{len(tensors)} tensors of {part}" for part, tensors in found.items())
+    count = ", ".join(f"{len(tensors)} of {part}" for part, tensors in found.items())
     rest = [part for part in parts if part not in found]
-    return f"tower {name}: {count}{'; new: ' + ', '.join(rest) if rest else ''}"
+    return f"tower {name}: tensors taken: {count}{'; new: ' + ', '.join(rest) if rest else ''}"
 
 
 def _changes(origin: Origin, recipe: Recipe, library: Library, taken: Mapping[str, Any]) -> list[str]:

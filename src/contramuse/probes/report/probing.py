@@ -88,9 +88,11 @@ def _tile(results: Mapping[str, Any], model: str, other: str) -> str:
 
 
 def _heard(sources: Sources) -> bool:
-    """Whether the encoder was trained on the library that is probed."""
+    """Whether the encoder, or a model that it began as, was trained on the library that is probed."""
     trained = sources.model.get("library_fingerprint") or sources.run.get("library_fingerprint")
-    return bool(trained) and sources.results is not None and trained == sources.results["library"].get("fingerprint")
+    begun = sources.model.get("extra", {}).get("from", {})
+    heard = [one for one in (trained, *begun.get("library_fingerprints", [])) if one]
+    return sources.results is not None and sources.results["library"].get("fingerprint") in heard
 
 
 def _caveats(results: Mapping[str, Any], *, heard: bool) -> str:

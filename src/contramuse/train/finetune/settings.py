@@ -20,7 +20,8 @@ class Settings:
         fields: label field; several numeric ones are learnt together.
         encoder: "frozen" (evaluation mode, no gradient) or "full".
         head: "linear", or "mlp" (one hidden layer of 512, without biases).
-        start: "model", from its weights, or "scratch", from new ones.
+        start: "model", from its weights, or "scratch", from new ones; under a frozen encoder that is the baseline that
+            says what a head learns on random features.
         optimizer: "adam", or "sgd" (Nesterov, momentum 0.9).
         schedule: "constant", "plateau" (factor 0.2, patience 5; CLMR's supervised baseline) or "cosine".
         rate: learning rate.
@@ -89,10 +90,6 @@ class Settings:
         _check(
             "layer-decay", self.layer_decay, self.layer_decay == 1 or self.encoder == "full",
             "The encoder is frozen and has no rate: leave it out, or give --encoder full.",
-        )  # fmt: skip
-        _check(
-            "start", self.start, self.start == "model" or self.encoder == "full",
-            "New weights have to be trained: give --encoder full.",
         )  # fmt: skip
 
     def train(self, *, per_epoch: int) -> recipes.Train:
