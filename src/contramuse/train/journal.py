@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.utilities import rank_zero_only
 
 from contramuse.errors import MissingDependencyError
 from contramuse.files import replacing
@@ -45,8 +46,9 @@ class CsvLog(Logger):
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
         """Nothing: the recipe is a file of its own."""
 
+    @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Add ``metrics`` to the row of ``step``."""
+        """Add ``metrics`` to the row of ``step``; only the first of several processes writes."""
         row = {"step": str(step or 0), **{name: f"{value:.6g}" for name, value in metrics.items()}}
         new = [name for name in row if name not in self._columns]
         self._columns += new
