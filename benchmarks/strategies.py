@@ -6,6 +6,9 @@ Everything is done by the command, one process and one thread for each; what is 
 
     python benchmarks/strategies.py --out FOLDER [--tracks 960] [--rows 57600] [--workers 2] [--only NAME ...]
     python benchmarks/strategies.py --out FOLDER --write docs/strategies.md
+    python benchmarks/strategies.py --out FOLDER --library LIBRARY --field FIELD [--rows N]
+
+With --library two systems are compared on a library of yours, "crops" and semi-supervision by its multiclass field.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,14 +124,18 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=57_600, help="rows that each system is trained on")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--only", nargs="*", default=[])
+    parser.add_argument("--library", type=Path, help="a library of yours, with splits; with --field")
+    parser.add_argument("--field", help="a multiclass field of it")
     parser.add_argument("--write", type=Path, help="replace the table in this page by what is in FOLDER")
     given = parser.parse_args()
     chosen = [system for system in SYSTEMS if not given.only or system.name in given.only]
+    if given.library is not None:
+        chosen = [SYSTEMS[0], supervised(f"by {given.field}", f"{{kind: shared, labels: {given.field}}}", given.field)]
     if given.write is None:
-        library = prepare(given.out, given.tracks)
+        library = given.library or prepare(given.out, given.tracks)
         with ThreadPoolExecutor(given.workers) as pool:
             list(pool.map(lambda system: measure(system, given.out, library, given.rows), chosen))
-    page = table(given.out, given.rows)
+    page = table(given.out, given.rows, chosen)
     if given.write is not None:
         text = given.write.read_text(encoding="utf-8")
         before, after = text.split(START)[0], text.split(END)[1]
@@ -187,8 +195,9 @@ def measure(system: System, out: Path, library: Path, rows: int) -> None:
     if not (folder / "embeddings" / "meta.json").exists():
         command("embed", folder / "run" / "model-last", library, "-o", folder / "embeddings")
     first = system.name == SYSTEMS[0].name
+    has_lists = "playlists" in json.loads((library / "library.json").read_text(encoding="utf-8"))["groups"]
     for verb, file in (("probe", "probe.json"), ("playlists", "playlists.json")):
-        if not (folder / file).exists():
+        if not (folder / file).exists() and (verb == "probe" or has_lists):
             baselines = "random,mfcc" if first else "none"
             more = ["--seeds", 1, "--probe", "linear"] if verb == "probe" else ["--ranking", "centroid"]
             command(
@@ -211,8 +220,10 @@ def scores(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
                 found.setdefault(result["system"], {})[task["field"]] = result
     for group in probe["retrieval"]:
         for result in group["results"]:
-            if group["group"] == "artist" and result["metric"] == "recall_at_1":
-                found.setdefault(result["system"], {})["artist"] = result
+            if result["metric"] == "recall_at_1":
+                found.setdefault(result["system"], {})[group["group"]] = result
+    if not (folder / "playlists.json").exists():
+        return found
     lists = json.loads((folder / "playlists.json").read_text(encoding="utf-8"))
     for result in lists["results"]:
         if result["metric"].startswith("ndcg") and result.get("ranking", "centroid") == "centroid":
@@ -223,22 +234,24 @@ def scores(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
 FACTORS = ("genre", "instruments", "key", "tempo", "arousal", "valence", "artist", "playlists")
 
 
-def table(out: Path, rows: int) -> str:
+def table(out: Path, rows: int, systems: Sequence[System]) -> str:
     """The table in Markdown; a factor that a strategy is for is in bold."""
-    lines = [f"| strategy | what attracts | {' | '.join(FACTORS)} |", f"|---|---|{'---|' * len(FACTORS)}"]
-    for system in SYSTEMS:
+    lines: list[str] = []
+    for system in systems:
         folder = out / system.name.replace(", ", "-").replace(" ", "-")
-        if not (folder / "playlists.json").exists():
+        if not (folder / "probe.json").exists():
             continue
         found = scores(folder)
-        first = system.name == SYSTEMS[0].name
-        others = [name for name in found if first and name.startswith(("random weights", "MFCC"))]
         own = next(name for name in found if not name.startswith(("random", "MFCC", "popular")))
+        factors = [name for name in FACTORS if name in found[own]] or sorted(found[own])
+        if not lines:
+            lines = [f"| strategy | what attracts | {' | '.join(factors)} |", f"|---|---|{'---|' * len(factors)}"]
+        others = [name for name in found if system is systems[0] and name.startswith(("random weights", "MFCC"))]
         for name, title, idea, aims in [
             *((other, f"*{other}*", "nothing: not trained", ()) for other in others),
             (own, system.name, system.idea, system.aims),
         ]:
-            cells = [_cell(found[name].get(factor), factor in aims) for factor in FACTORS]
+            cells = [_cell(found[name].get(factor), factor in aims) for factor in factors]
             lines.append(f"| {title} | {idea} | {' | '.join(cells)} |")
     return "\n".join([*lines, "", f"{rows:,} rows of 4 s each."])
 
