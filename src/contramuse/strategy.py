@@ -110,7 +110,7 @@ class Contrast(nn.Module):
             similar, alike, allowed = self._with_one_key(z, keys, key_rows.silent, similar, alike, allowed)
         if self.queue is not None and self.training and self.queue.filled:
             similar, alike, allowed = self._with_queue(z, who, similar, alike, allowed)
-        counts = ~who.silent if self.absent == "leave_out" else torch.ones_like(who.silent)
+        counts = self._may_ask(who)
         return Compared(similar, alike, allowed & counts[:, None], who, counts)
 
     def matrices(
@@ -152,7 +152,7 @@ class Contrast(nn.Module):
                 self.similarity, self.objective, z, keys, who, key_rows, self._alike, [self._allowed],
                 rows=step, track=who.ids["track"],
             )  # fmt: skip
-        return losses, counts & ~who.silent if self.absent == "leave_out" else counts
+        return losses, counts & self._may_ask(who)
 
     def _both(self, embeddings: Mapping[str, Tensor], rows: Mapping[str, Rows]) -> tuple[Tensor, Rows, Tensor, Rows]:
         """Queries, who they are; keys of all processes, who they are. Every row has its number ("row")."""
@@ -168,6 +168,11 @@ class Contrast(nn.Module):
             return z, who, gather(z), gather_rows(who)
         keys, key_rows = torch.cat([embeddings[name].float() for name in self.keys]), [numbered[n] for n in self.keys]
         return z, who, gather(keys), gather_rows(Rows.cat(key_rows))
+
+    def _may_ask(self, who: Rows) -> Tensor:
+        """Which queries may count, bool [q]; rows that every process has ask in the first alone."""
+        asks = ~who.silent if self.absent == "leave_out" else torch.ones_like(who.silent)
+        return asks & (who.ids["shared"] == 0) if "shared" in who.ids and rank() else asks
 
     def _alike(self, who: Rows, keys: Rows) -> Tensor:
         alike = self.target(who, keys)

@@ -17,6 +17,7 @@ from contramuse.catalogue.library import Library
 from contramuse.recipe import Recipe, load_recipe
 from contramuse.train import fit
 from contramuse.train.keeper import Keeper, read_checkpoint
+from smallrecipes import small
 
 SETTINGS = [
     "train.steps=10",
@@ -96,6 +97,27 @@ def test_ten_steps_are_five_and_five_more(
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
     assert whole.losses[5:] == rest.losses
     assert whole.found == rest.found
+
+
+@pytest.mark.parametrize("name", ["clmr_byol", "momentum"])
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_towers_that_follow_and_queues_go_on(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, accumulate: int
+) -> None:
+    views = ["views.audio.take.seconds=2.0"] if name == "momentum" else []
+    following = small(
+        name, *SETTINGS[:4], *views, "views.audio.augment=[{kind: polarity, p: 0.5}, {kind: noise, p: 0.9}]",
+        f"train.accumulate={accumulate}", "train.watch_every=10",
+    )  # fmt: skip
+    fit(following, library, tmp_path / "whole")
+    with stopping_at(5, monkeypatch):
+        fit(following, library, tmp_path / "parts")
+    torch.manual_seed(12345)
+    fit(following, library, tmp_path / "parts", start="resume")
+    assert_same_run(tmp_path / "whole", tmp_path / "parts")
+    state = read_checkpoint(tmp_path / "whole" / "checkpoints" / "last.ckpt")["state_dict"]
+    queues = [value for key, value in state.items() if key.endswith("queue.place")]
+    assert [int(place) for place in queues] == [10 * accumulate * 8] * (name == "momentum")
 
 
 def test_log_of_a_resumed_run_has_every_step_once(
