@@ -6,10 +6,16 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from contramuse.catalogue.index import Plan, group_names, shown
 from contramuse.catalogue.labels import Labels
-from contramuse.catalogue.splits import components, leaks, make_splits
+from contramuse.catalogue.splits import SHARES, components, kept_splits, leaks, make_splits, members_of
+from contramuse.catalogue.stratify import one_hot, stratified_groups
+from contramuse.catalogue.track import SPLITS
 from contramuse.errors import ContramuseError, UserError
 
 FEWEST_FOLDERS = 10
@@ -24,10 +30,28 @@ class Splitting:
         by: what must not be torn apart: "artist", "album", "folder", "track" (nothing), a group, or "auto": the artist
             where known, else the album, else the folder where the tracks lie in ten or more.
         seed: another seed gives other splits.
+        shares: of train, valid and test.
+        stratify: label field whose classes have about the same share in all splits; "": none. Groups stay whole.
+
+    Raises:
+        UserError: the shares are none.
     """
 
     by: str = "auto"
     seed: int = 0
+    shares: tuple[float, float, float] = (SHARES["train"], SHARES["valid"], SHARES["test"])
+    stratify: str = ""
+
+    def __post_init__(self) -> None:
+        if min(self.shares) < 0 or not self.shares[0] or abs(sum(self.shares) - 1) > 1e-6:
+            told = ",".join(f"{share:g}" for share in self.shares)
+            fix = "Give three shares of train, valid and test that sum to 1, as 0.8,0.1,0.1."
+            raise UserError("are no shares of splits", name="--shares", value=told, fix=fix)
+
+    @property
+    def by_split(self) -> dict[str, float]:
+        """The shares by name."""
+        return dict(zip(SPLITS, self.shares, strict=True))
 
 
 @dataclass(frozen=True)
@@ -69,13 +93,21 @@ def split_tracks(plan: Plan, splitting: Splitting, *, before: Mapping[str, str])
         return Made(splits, "given", said)
     keys, by = _keys(plan, artists, splitting.by)
     known = [before.get(kept.id) for kept in plan.kept]
-    splits = make_splits(keys, seed=splitting.seed, before=known if any(known) else None)
+    shares, settled = splitting.by_split, known if any(known) else None
+    if splitting.stratify:
+        values, group = _values(plan, splitting.stratify), components(keys)
+        kept_before = kept_splits(members_of(group), settled)
+        splits = stratified_groups(values, group, seed=splitting.seed, shares=shares, kept=kept_before)
+    else:
+        splits = make_splits(keys, seed=splitting.seed, before=settled, shares=shares)
     found = leaks(splits, keys)
     if found:
         fix = "Report this: made splits never tear a group."
         raise ContramuseError(f"groups are in two splits{_examples(found)}", name="splits", fix=fix)
     sizes = Counter(components(keys))
     said = [f"splits: made by {by}, seed {splitting.seed}: {len(sizes)} groups, none in two splits"]
+    if splitting.stratify:
+        said.append(_evenness(splitting.stratify, one_hot(values), splits))
     largest = max(sizes.values())
     if largest > 0.3 * len(keys) and len(sizes) < len(keys):
         said.append(f"warning: one group holds {largest} of {len(keys)} tracks; splits are as uneven as that")
@@ -84,12 +116,21 @@ def split_tracks(plan: Plan, splitting: Splitting, *, before: Mapping[str, str])
     return Made(splits, by, said)
 
 
-def check_split_by(by: str, labels: Labels) -> None:
-    """Make sure that splits can be made by ``by``, before anything is decoded.
+def check_splitting(splitting: Splitting, labels: Labels) -> None:
+    """Make sure that splits can be made so, before anything is decoded.
 
     Raises:
-        UserError: there is no such group.
+        UserError: there is no such group or label field, or the labels give the splits.
     """
+    if splitting.stratify and splitting.stratify not in labels.kinds:
+        fix = f"Its label fields: {', '.join(labels.kinds) or 'none'}."
+        raise UserError("is no label field of the labels file", name="--stratify", value=splitting.stratify, fix=fix)
+    if labels.splits is not None and any(labels.splits):
+        told = {"--stratify": splitting.stratify, "--shares": "" if splitting.shares == Splitting().shares else "given"}
+        if asked := [name for name, value in told.items() if value]:
+            fix = "Leave it out, or take the column of splits out of the labels."
+            raise UserError(f"the splits are given by {labels.source}", name=asked[0], fix=fix)
+    by = splitting.by
     known = list(dict.fromkeys(("auto", "track", "folder", *group_names(labels))))
     if by not in known:
         fix = f"Use one of: {', '.join(known)}."
@@ -118,6 +159,28 @@ def _keys(plan: Plan, artists: Sequence[tuple[str, ...]], by: str) -> tuple[list
         said = f"artist ({counts[0]} tracks), album ({counts[1]}), {last} ({len(keys) - sum(counts)})"
         return keys, said
     return [key or alone for key, alone in zip(named, own, strict=True)], by
+
+
+def _values(plan: Plan, name: str) -> NDArray[Any]:
+    """The labels of a field as ``stratify`` takes them: [n c] of tags, float [n] of numbers, int [n] of classes."""
+    column, kind = plan.labels.values[name], plan.labels.kinds[name]
+    cells = [column[kept.row] if kept.row >= 0 else None for kept in plan.kept]
+    if kind == "numeric":
+        return np.array([np.nan if cell is None else cell for cell in cells], np.float64)
+    several = [(cell or ()) if kind == "multilabel" else (() if cell is None else (cell,)) for cell in cells]
+    classes = {name: place for place, name in enumerate(sorted({one for cell in several for one in cell}))}
+    hot = np.zeros((len(cells), len(classes)), np.bool_)
+    for row, cell in enumerate(several):
+        hot[row, [classes[one] for one in cell]] = True
+    return hot
+
+
+def _evenness(name: str, hot: NDArray[np.bool_], splits: Sequence[str]) -> str:
+    """How alike the splits became: the largest difference of a class's shares."""
+    where = np.array(splits)
+    shares = np.stack([hot[where == split].mean(axis=0) for split in SPLITS if (where == split).any()])
+    widest = float((shares.max(axis=0) - shares.min(axis=0)).max()) if hot.shape[1] else 0.0
+    return f"splits: stratified by {name}: no class's shares differ by more than {100 * widest:.1f} points"
 
 
 def _folded(name: str) -> str:

@@ -87,7 +87,7 @@ def make_plan(journal: Journal, labels: Labels, *, folder: Path, beside: Path, s
     """The first pass."""
     paths = [row["path"] for row in journal.files()]
     table = StemTable(paths, stems)
-    names = {path: shown(name) for path in paths if (name := table.called(path)) != _stem(path)}
+    names = called(table, paths)
     plan = Plan(labels, join_rows(labels.names, paths, folder=folder, beside=beside, called=names), names=names)
     separated = journal.separated()
     genres: Counter[str] = Counter()
@@ -123,6 +123,11 @@ def make_plan(journal: Journal, labels: Labels, *, folder: Path, beside: Path, s
     if len(years) > 1 and "year" not in plan.fields:
         plan.fields["year"] = LabelField("year", "numeric", (), "file tags")
     return plan
+
+
+def called(table: StemTable, paths: Iterable[bytes]) -> dict[bytes, str]:
+    """Names of the files that are not called as their path ends."""
+    return {path: shown(name) for path in paths if (name := table.called(path)) != _stem(path)}
 
 
 def _role(plan: Plan, table: StemTable, file: sqlite3.Row) -> None:

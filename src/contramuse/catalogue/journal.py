@@ -143,6 +143,21 @@ class Journal:
             if file.problem:
                 self.fail(file.path, file.problem)
 
+    def seen(self) -> list[bytes]:
+        """Paths of the files of this scan, in order; without folders that cannot be read."""
+        query = "SELECT path FROM files WHERE scan = ? AND COALESCE(note, '') NOT LIKE 'the folder cannot be read%'"
+        return [row["path"] for row in self._run(f"{query} ORDER BY path", (self.scan,))]
+
+    def leave_out(self, paths: Iterable[bytes]) -> None:
+        """Take files out of this scan, as if they were not there; what was decoded of them earlier is kept."""
+        for path in paths:
+            self._run("DELETE FROM files WHERE path = ? AND state = 'waiting' AND id IS NULL", (path,))
+            self._run(
+                "UPDATE files SET scan = scan - 1, change = '', state = CASE state WHEN 'done' THEN 'removed' ELSE"
+                " 'removed waiting' END WHERE path = ?",
+                (path,),
+            )
+
     def end_scan(self) -> dict[str, int]:
         """Mark files that are gone, and count: added, changed, unchanged, removed."""
         self._run(

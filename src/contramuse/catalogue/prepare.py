@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,9 +24,10 @@ from contramuse.audio.store import ShardWriter, Store
 from contramuse.catalogue import index
 from contramuse.catalogue.decoding import Decoding, decode_file, decode_waiting
 from contramuse.catalogue.features import bands_of, named_like_features, read_features
-from contramuse.catalogue.grouping import Splitting, check_split_by, split_tracks
+from contramuse.catalogue.grouping import Splitting, check_splitting, split_tracks
 from contramuse.catalogue.journal import Journal
 from contramuse.catalogue.labels import Labels, read_labels
+from contramuse.catalogue.named import leave_unlabelled
 from contramuse.catalogue.scan import scan
 from contramuse.catalogue.stems import DEFAULT, StemPattern
 from contramuse.catalogue.track import FORMAT
@@ -48,6 +49,7 @@ class LabelSource:
         groups: columns that are groups.
         kinds: kinds of columns.
         join: the column that names files.
+        files: "all", or "labelled": only files that the labels name (and stems of these) are taken.
     """
 
     file: Path | None = None
@@ -55,6 +57,7 @@ class LabelSource:
     groups: tuple[str, ...] = ()
     kinds: Mapping[str, str] = field(default_factory=dict)
     join: str | None = None
+    files: Literal["all", "labelled"] = "all"
 
 
 @dataclass(frozen=True)
@@ -126,16 +129,21 @@ def prepare(
     if not folder.is_dir():
         raise UserError("is not a folder", name="folder", value=folder, fix="Give the folder that holds the music.")
     _check_out(folder, out)
-    table, beside = _labels(folder, labels or LabelSource())
+    source = labels or LabelSource()
+    table, beside = _labels(folder, source)
     splitting = splitting or Splitting()
-    check_split_by(splitting.by, table)
+    check_splitting(splitting, table)
     stored = decoding.frame_rate > 0
     settings = {"folder": str(folder.resolve()), "rate": decoding.frame_rate or decoding.sample_rate}
     settings |= {"min-seconds": decoding.min_seconds, "max-seconds": decoding.max_seconds}
     fresh = not out.exists()
     journal = Journal(out, settings)
     try:
-        changes = _scan(journal, folder, out, console, named_like_features if stored else None)
+        _scan(journal, folder, out, console, named_like_features if stored else None)
+        left_out = 0
+        if source.files == "labelled":
+            left_out = leave_unlabelled(journal, table, folder=folder.resolve(), beside=beside, stems=stems)
+        changes = journal.end_scan()
         if not sum(changes[name] for name in ("added", "changed", "unchanged")):
             problem, what = ("holds no .npy files", "arrays") if stored else ("holds no audio", "music")
             raise UserError(problem, name="folder", value=folder, fix=f"Give the folder that holds the {what}.")
@@ -152,7 +160,9 @@ def prepare(
             writer.close()
         plan = index.make_plan(journal, table, folder=folder.resolve(), beside=beside, stems=stems)
         index.write_ledger(out / "ledger.parquet", journal, plan)
-        return _finish(out, journal, plan, decoding, splitting, stems, changes, decoded)
+        done = _finish(out, journal, plan, decoding, splitting, stems, changes, decoded)
+        said = [f"{left_out} files that {table.source} does not name are left out"] if left_out else []
+        return replace(done, lines=[*said, *done.lines])
     finally:
         journal.close()
         if fresh and not (out / "ledger.parquet").exists() and not (out / "shards").exists():
@@ -175,7 +185,7 @@ def _labels(folder: Path, source: LabelSource) -> tuple[Labels, Path]:
     if file is None:
         file = folder / LABELS_FILE
         if not file.is_file():
-            if source.groups or source.kinds or source.join:
+            if source.groups or source.kinds or source.join or source.files == "labelled":
                 fix = f"Give --labels FILE, or put {LABELS_FILE} into the folder."
                 raise UserError("there is no labels file", name="labels", value=file, fix=fix)
             return Labels(), folder
@@ -191,9 +201,7 @@ def _bands(journal: Journal, decoding: Decoding, folder: Path) -> int:
     return int(bands)
 
 
-def _scan(
-    journal: Journal, folder: Path, out: Path, console: Console, wanted: Callable[[bytes], bool] | None
-) -> dict[str, int]:
+def _scan(journal: Journal, folder: Path, out: Path, console: Console, wanted: Callable[[bytes], bool] | None) -> None:
     journal.begin_scan()
     files = scan(os.fsencode(folder), first_visit=journal.first_visit, leave_out=os.fsencode(out), wanted=wanted)
     count = 0
@@ -202,7 +210,6 @@ def _scan(
             journal.saw(batch)
             count += len(batch)
             status.update(f"looking for audio: {count} files")
-    return journal.end_scan()
 
 
 def _finish(
@@ -242,6 +249,8 @@ def _finish(
         "groups": index.group_names(plan.labels),
         "split_by": splitting.by,
         "split_groups": made.by,
+        "split_shares": list(splitting.shares),
+        "stratified_by": splitting.stratify,
         "stems": stems.text,
         "separated": journal.separators(),
         "labels": plan.labels.source,
@@ -302,7 +311,9 @@ def _before(out: Path, splitting: Splitting) -> dict[str, str]:
     """Split by id of the index that is there, if its splits were made in the same way."""
     try:
         info = json.loads((out / "library.json").read_text(encoding="utf-8"))
-        if (info["seed"], info["split_by"]) != (splitting.seed, splitting.by):
+        shares, field = info.get("split_shares", list(Splitting().shares)), info.get("stratified_by", "")
+        now = (splitting.seed, splitting.by, list(splitting.shares), splitting.stratify)
+        if (info["seed"], info["split_by"], shares, field) != now:
             return {}
         table = pq.read_table(out / "index.parquet", columns=["id", "split"])
     except (OSError, ValueError, KeyError, pa.ArrowException):

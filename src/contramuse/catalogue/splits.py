@@ -56,8 +56,14 @@ def components(keys: Sequence[Sequence[str]]) -> list[int]:
     return [root(i) for i in range(len(keys))]
 
 
-def make_splits(keys: Sequence[Sequence[str]], *, seed: int, before: Sequence[str | None] | None = None) -> list[str]:
-    """Splits of 80, 10 and 10 % of the tracks, no key in two of them.
+def make_splits(
+    keys: Sequence[Sequence[str]],
+    *,
+    seed: int,
+    before: Sequence[str | None] | None = None,
+    shares: Mapping[str, float] = SHARES,
+) -> list[str]:
+    """Splits of 80, 10 and 10 % of the tracks (or other shares), no key in two of them.
 
     Components are taken in an order that depends on the seed and their keys only; test and then valid are filled with
     those that fit, the rest is train. Three components fill all three splits, two fill train and valid.
@@ -66,28 +72,24 @@ def make_splits(keys: Sequence[Sequence[str]], *, seed: int, before: Sequence[st
         keys: of each track: what must not be torn apart.
         seed: another seed gives other splits.
         before: the split of each track in an earlier run, None for new ones; a component that has one keeps it.
+        shares: of the splits; one of 0 stays empty.
     """
-    members: dict[int, list[int]] = defaultdict(list)
-    for i, component in enumerate(components(keys)):
-        members[component].append(i)
-    chosen: dict[int, str] = {}
+    members = members_of(components(keys))
+    chosen = kept_splits(members, before)
     have = dict.fromkeys(SPLITS, 0)
-    for component, tracks in members.items():
-        known = Counter(split for i in tracks if before is not None and (split := before[i]) is not None)
-        if known:
-            chosen[component] = max(SPLITS, key=lambda split: (known[split], split))
-            have[chosen[component]] += len(tracks)
+    for component, split in chosen.items():
+        have[split] += len(members[component])
     names = {component: min(min(keys[i]) for i in tracks) for component, tracks in members.items()}
     order = sorted((c for c in members if c not in chosen), key=lambda c: _lot(seed, names[c]))
     for split in ("test", "valid") if len(members) > 2 else ("valid",):
-        want = max(1.0, SHARES[split] * len(keys))
-        for component in order if len(members) > 1 else ():
+        want = max(1.0, shares[split] * len(keys))
+        for component in order if len(members) > 1 and shares[split] else ():
             size = len(members[component])
             if component not in chosen and have[split] + size <= 1.25 * want and have[split] < want:
                 chosen[component] = split
                 have[split] += size
         free = [c for c in order if c not in chosen]
-        if not have[split] and len(free) > 1 + (split == "test"):
+        if shares[split] and not have[split] and len(free) > 1 + (split == "test"):
             smallest = min(free, key=lambda c: len(members[c]))
             chosen[smallest] = split
             have[split] = len(members[smallest])
@@ -96,6 +98,24 @@ def make_splits(keys: Sequence[Sequence[str]], *, seed: int, before: Sequence[st
         for i in members[component]:
             out[i] = split
     return out
+
+
+def members_of(component: Sequence[int]) -> dict[int, list[int]]:
+    """The tracks of each component."""
+    members: dict[int, list[int]] = defaultdict(list)
+    for i, one in enumerate(component):
+        members[one].append(i)
+    return members
+
+
+def kept_splits(members: Mapping[int, Sequence[int]], before: Sequence[str | None] | None) -> dict[int, str]:
+    """The split of each component that had one in an earlier run: the most frequent one of its tracks."""
+    chosen: dict[int, str] = {}
+    for component, tracks in members.items():
+        known = Counter(split for i in tracks if before is not None and (split := before[i]) is not None)
+        if known:
+            chosen[component] = max(SPLITS, key=lambda split: (known[split], split))
+    return chosen
 
 
 def _lot(seed: int, name: str) -> bytes:

@@ -70,6 +70,34 @@ def stratified_splits(labels: NDArray[Any], *, seed: int, shares: Mapping[str, f
     return [names[part] for part in stratified_parts(labels, shares=list(shares.values()), seed=seed)]
 
 
+def stratified_groups(
+    labels: NDArray[Any], component: Sequence[int], *, seed: int, shares: Mapping[str, float], kept: Mapping[int, str]
+) -> list[str]:
+    """The split of every row, no component torn: labels as alike in all splits as whole components allow.
+
+    As rows are dealt out by ``stratified_parts``, but a component at a time, the large ones of a label first; sizes are
+    as near to the shares as the components let them be.
+
+    Args:
+        labels: as for ``stratified_share``, [n c] or [n].
+        component: of each row.
+        seed: another seed gives other splits.
+        shares: of the splits, by name.
+        kept: components whose split is settled.
+    """
+    hot, names = one_hot(labels), list(shares)
+    places = {one: place for place, one in enumerate(dict.fromkeys(component))}
+    group = np.array([places[one] for one in component], np.int64)
+    size = np.bincount(group, minlength=len(places))
+    counts = np.zeros((len(places), hot.shape[1]), np.int64)
+    np.add.at(counts, group, hot)
+    fixed = np.full(len(places), -1, np.int64)
+    for one, split in kept.items():
+        fixed[places[one]] = names.index(split)
+    part = _deal_groups(counts, size, sizes=_sizes(len(hot), list(shares.values())), fixed=fixed, seed=seed)
+    return [names[chosen] for chosen in part[group].tolist()]
+
+
 def split_rows(
     rows: NDArray[np.int64], labels: NDArray[Any], *, seed: int, shares: Mapping[str, float]
 ) -> dict[str, NDArray[np.int64]]:
@@ -137,4 +165,33 @@ def _deal(hot: NDArray[np.bool_], *, sizes: Sequence[int], seed: int) -> NDArray
         left -= hot[rows].sum(axis=0)
     rest = order[part[order] < 0]
     part[rest] = np.repeat(np.arange(len(sizes)), free)
+    return part
+
+
+def _deal_groups(
+    counts: NDArray[np.int64], size: NDArray[np.int64], *, sizes: Sequence[int], fixed: NDArray[np.int64], seed: int
+) -> NDArray[np.int64]:
+    """Deal groups with label ``counts`` [g c] and ``size`` [g] to parts of about these sizes, int64 [g]."""
+    part: NDArray[np.int64] = fixed.copy()
+    free = np.array(sizes, np.float64)
+    total = max(1, int(size.sum()))
+    lacks = counts.sum(axis=0)[None] * np.array(sizes, np.float64)[:, None] / total
+    for row in np.flatnonzero(fixed >= 0):
+        free[fixed[row]] -= size[row]
+        lacks[fixed[row]] -= counts[row]
+    order = np.random.default_rng(seed).permutation(len(size))
+    order = order[np.argsort(-size[order], kind="stable")]
+    left = counts[part < 0].sum(axis=0)
+    while (part < 0).any():
+        rarest = int(np.where(left > 0, left, total + 1).argmin()) if left.any() else -1
+        waiting = order[part[order] < 0]
+        for row in waiting if rarest < 0 else waiting[counts[waiting, rarest] > 0]:
+            room = np.flatnonzero(free >= size[row])
+            chosen = max(
+                room.tolist() or [int(free.argmax())], key=lambda p: (lacks[p, rarest] if rarest >= 0 else 0, free[p])
+            )
+            part[row] = chosen
+            free[chosen] -= size[row]
+            lacks[chosen] -= counts[row]
+            left -= counts[row]
     return part

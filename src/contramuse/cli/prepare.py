@@ -26,6 +26,9 @@ def prepare(
         list[str] | None,
         typer.Option(help="NAME=KIND: read a column as multiclass, multilabel, numeric, key or text (left out)."),
     ] = None,
+    only_labelled: Annotated[
+        bool, typer.Option("--only-labelled", help="Take only the files that the labels file names.")
+    ] = False,
     group: Annotated[
         list[str] | None, typer.Option(help="A column that says what belongs together, and is no label.")
     ] = None,
@@ -36,6 +39,10 @@ def prepare(
     split_by: Annotated[
         str, typer.Option(help="What splits must not tear: auto, artist, album, folder, track, or a group.")
     ] = "auto",
+    shares: Annotated[str, typer.Option(help="Of train, valid and test.")] = "0.8,0.1,0.1",
+    stratify: Annotated[
+        str, typer.Option(help="Label field whose classes have about the same share in each split; groups stay whole.")
+    ] = "",
     seed: Annotated[int, typer.Option(help="Of the splits.")] = 0,
     rate: Annotated[int, typer.Option(min=2000, max=192000, help="Sample rate of the stored audio, in Hz.")] = 22050,
     features: Annotated[
@@ -77,8 +84,10 @@ def prepare(
             frame_rate=frame_rate if features else 0.0,
             bands=bands if features else 0,
         ),
-        labels=LabelSource(labels, separator, tuple(group or ()), _kinds(field or []), join),
-        splitting=Splitting(split_by, seed),
+        labels=LabelSource(
+            labels, separator, tuple(group or ()), _kinds(field or []), join, "labelled" if only_labelled else "all"
+        ),
+        splitting=Splitting(split_by, seed, _shares(shares), stratify),
         stems=DEFAULT if stems is None else StemPattern(stems),
         console=Console(stderr=True),
     )
@@ -99,6 +108,14 @@ def _kinds(fields: list[str]) -> dict[str, str]:
         if not (name and mark and kind):
             raise UserError("is not NAME=KIND", name="--field", value=name, fix="For example --field year=multiclass.")
     return {name: kind for name, _, kind in pairs}
+
+
+def _shares(text: str) -> tuple[float, float, float]:
+    try:
+        train, valid, test = map(float, text.split(","))
+    except ValueError as error:
+        raise UserError("are not three numbers", name="--shares", value=text, fix="For example 0.8,0.1,0.1.") from error
+    return train, valid, test
 
 
 def show(summary: Summary) -> None:
