@@ -2,6 +2,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from contramuse.catalogue.library import Library
@@ -27,6 +28,28 @@ def test_trains_and_goes_on(library: Library, tmp_path: Path, monkeypatch: pytes
     other = command("tiny", "--data", library.root, "--resume", "runs/tiny-1", "train.steps=3")
     assert isinstance(other.exception, UserError)
     assert "other settings" in str(other.exception)
+
+
+def test_a_recipe_that_took_its_widths_from_the_library_is_still_the_same(library: Library, tmp_path: Path) -> None:
+    tags = [
+        "views.genre={take: {kind: tags, labels: genre}, tower: genre}",
+        "towers.genre={frontend: stored, encoder: {kind: tag_mean, dim: 8}, head: {kind: mlp, out: 32}}",
+    ]
+    done = command("tiny", "--data", library.root, "-o", tmp_path / "run", *SETTINGS, *tags)
+    assert done.exit_code == 0, done.output
+    again = command("tiny", "--data", library.root, "--resume", tmp_path / "run", *SETTINGS, *tags)
+    assert again.exit_code == 0, again.exception
+
+
+def test_a_run_of_a_version_with_fewer_settings_goes_on(library: Library, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert command("tiny", "--data", library.root, "-o", run, *SETTINGS).exit_code == 0
+    written = yaml.safe_load((run / "recipe.yaml").read_text())
+    for name in ("patience", "keep_every", "batch_norm"):
+        del written["train"][name]
+    (run / "recipe.yaml").write_text(yaml.safe_dump(written))
+    same = command("tiny", "--data", library.root, "--resume", run, *SETTINGS)
+    assert same.exit_code == 0, same.exception
 
 
 @pytest.mark.parametrize(

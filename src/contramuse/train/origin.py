@@ -35,18 +35,19 @@ class Origin:
     model: Model
 
     def facts(self, taken: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
-        """What a run says of it, with the tensors that were taken: tower -> part -> count.
+        """What a run says of it, with the tensors that were taken: tower -> part -> count."""
+        counts = {tower: dict(parts) for tower, parts in taken.items()}
+        return {"name": self.name, "model_hash": self.model.model_hash, "taken": counts, **lineage(self.model.info)}
 
-        ``taught`` are the label fields that taught its weights and ``library_fingerprints`` what it heard, those of the
-        models before it included.
-        """
-        info = self.model.info
-        before = info.get("extra", {}).get("from", {}).get("library_fingerprints", [])
-        return {
-            "name": self.name, "model_hash": self.model.model_hash, "taken": {k: dict(v) for k, v in taken.items()},
-            "taught": taught_by(info),
-            "library_fingerprints": [one for one in (info.get("library_fingerprint"), *before) if one],
-        }  # fmt: skip
+
+def lineage(info: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What the weights of a model with this model.json have seen, those of the models before it included.
+
+    "taught", label fields; "library_fingerprints", the libraries that they heard.
+    """
+    before = info.get("extra", {}).get("from", {}).get("library_fingerprints", [])
+    heard = [one for one in (info.get("library_fingerprint"), *before) if one]
+    return {"taught": taught_by(info), "library_fingerprints": heard}
 
 
 def open_origin(name: str | Path) -> Origin:

@@ -274,7 +274,7 @@ def _save(origin: Origin, library: Library, run: Path, module: Classifier, parts
         sample_rate=origin.sample_rate,
         extra={
             "code_version": code_version(), "library_fingerprint": library.fingerprint, "fine_tuned": told_of,
-            **state["numbers"],
+            **({"from": dict(origin.seen)} if origin.seen else {}), **state["numbers"],
         },
     )  # fmt: skip
     save_head(

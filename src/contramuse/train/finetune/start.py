@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from contramuse.errors import UserError
 from contramuse.files import replacing, write_json
 from contramuse.recipe import Recipe, load_recipe, recipe_names
 from contramuse.train.finetune.settings import Settings
+from contramuse.train.origin import lineage
 from contramuse.train.runs import code_version, stored_recipe, stored_run
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Origin:
         sample_rate: Hz.
         name: of the model or recipe, as it was given.
         model_hash: of the model; "" for new weights.
+        seen: what the model's weights have seen, see ``train.origin.lineage``; empty for new ones.
     """
 
     recipe: dict[str, Any]
@@ -39,6 +41,7 @@ class Origin:
     sample_rate: int
     name: str
     model_hash: str
+    seen: Mapping[str, list[str]] = field(default_factory=dict)
 
     @property
     def window(self) -> float:
@@ -73,7 +76,8 @@ def open_origin(name: str, overrides: Sequence[str], settings: Settings) -> tupl
         model = load(name)
         resolved, rate, tower = dict(model.info["recipe"]), model.sample_rate, str(model.info["tower"])
         if settings.start == "model":
-            return Origin(_windowed(resolved, settings), tower, rate, given, model.model_hash), model.towers
+            seen = lineage(model.info)
+            return Origin(_windowed(resolved, settings), tower, rate, given, model.model_hash, seen), model.towers
     torch.manual_seed(settings.seed)  # initial weights: torch's initialisers know no other generator
     return Origin(_windowed(resolved, settings), tower, rate, given, ""), build_towers(resolved, sample_rate=rate)
 
@@ -94,7 +98,7 @@ def describe_run(
         run / "run.json",
         {
             "kind": "fine-tuning", "settings": settings.to_json(),
-            "origin": {"name": origin.name, "tower": origin.tower, "model_hash": origin.model_hash},
+            "origin": {"name": origin.name, "tower": origin.tower, "model_hash": origin.model_hash, "seen": dict(origin.seen)},
             "library": str(Path(library.root).absolute()), "library_fingerprint": library.fingerprint,
             "code_version": code_version(), "minutes": minutes, **facts,
         },
@@ -133,7 +137,9 @@ def reopen(run: Path, settings: Settings, *, weights: str) -> tuple[Origin, nn.M
             raise UserError(problem, name="MODEL", value=known["name"], fix=fix)
         return found
     torch.manual_seed(settings.seed)
-    origin = Origin(recipe.resolved(), known["tower"], recipe.sample_rate, known["name"], known["model_hash"])
+    origin = Origin(
+        recipe.resolved(), known["tower"], recipe.sample_rate, known["name"], known["model_hash"], known.get("seen", {})
+    )
     return origin, recipe.build_towers()
 
 
