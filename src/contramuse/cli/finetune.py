@@ -57,7 +57,7 @@ def finetune(
     precision: Annotated[str, typer.Option(help="32 or bf16.")] = "32",
     seed: Annotated[int, typer.Option(help="Of weights, order, windows and share.")] = 0,
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder.")] = None,
-    evaluate: Annotated[Path | None, typer.Option(help="Only test the run in this folder, on --data.")] = None,
+    evaluate: Annotated[Path | None, typer.Option(help="Only test this run, or a model with a classifier.")] = None,
     split: Annotated[str, typer.Option(help="With --evaluate: test, valid, train or all.")] = "test",
     corrupt: Annotated[
         list[str] | None,
@@ -73,8 +73,11 @@ def finetune(
     """
     began = time.monotonic()
     if evaluate is not None:
-        _forbid({"MODEL": model, "--resume": resume, "-o": out, "--field": field}, beside="--evaluate")
-        _test(evaluate, data, aggregate=aggregate, split=split, corrupt=corrupt, json=json, accelerator=accelerator)
+        _forbid({"MODEL": model, "--resume": resume, "-o": out}, beside="--evaluate")
+        _test(
+            evaluate, data, field=field, untagged=untagged, aggregate=aggregate, split=split, corrupt=corrupt,
+            json=json, accelerator=accelerator,
+        )  # fmt: skip
         return
     _forbid({"--corrupt": corrupt}, beside="training: give --evaluate RUN")
     if resume is not None:
@@ -155,8 +158,8 @@ def _go_on(
 
 
 def _test(
-    run: Path, data: Path | None, *, aggregate: str | None, split: str, corrupt: list[str] | None, json: Path | None,
-    accelerator: str,
+    run: Path, data: Path | None, *, field: list[str] | None, untagged: str, aggregate: str | None, split: str,
+    corrupt: list[str] | None, json: Path | None, accelerator: str,
 ) -> None:  # fmt: skip
     from rich.console import Console
 
@@ -168,11 +171,17 @@ def _test(
     if aggregate is not None and aggregate not in WORDS["aggregate"]:
         fix = f"Give {', '.join(WORDS['aggregate'])}."
         raise UserError("is not possible", name="--aggregate", value=aggregate, fix=fix)
+    trained = (run / "run.json").exists() or not run.exists()  # else a model that was published with its classifier
+    if trained and field:
+        raise UserError("is known of a run", name="--field", value=", ".join(field), fix="Leave it out.")
+    if not trained and data is None:
+        raise UserError("is missing", name="--data", fix="Give a library with labels.")
     library = Library.open(data or stored_run(run)["library"])
     rule: Any = aggregate
     with Console(stderr=True).status("testing") as status:
         found = evaluate(
-            run, library, split=split, aggregate=rule, corrupt=corrupt or (), accelerator=accelerator,
+            run, library, split=split, aggregate=rule, field=field[0] if field else None, untagged=untagged,
+            corrupt=corrupt or (), accelerator=accelerator,
             progress=lambda done: status.update(f"testing: {done:,} tracks"),
         )  # fmt: skip
     _report(found, None, json, stopped_by="")

@@ -7,20 +7,21 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from rich.markup import escape
 from rich.table import Table
 
 from contramuse import __version__
 from contramuse.checkpoint.corruption import Corruption
-from contramuse.checkpoint.model import load
+from contramuse.checkpoint.model import Model, load
 from contramuse.embeddings.library import check_fits
-from contramuse.errors import LibraryError
+from contramuse.errors import LibraryError, UserError
 from contramuse.probes.words import METRICS, spanned
-from contramuse.train.finetune.head import load_head
-from contramuse.train.finetune.labels import check_divided, read_labels
+from contramuse.train.finetune.head import Head, load_head
+from contramuse.train.finetune.labels import Scale, check_divided, read_labels
 from contramuse.train.finetune.scoring import answer, by_class, confusion, results
-from contramuse.train.finetune.settings import Aggregate
+from contramuse.train.finetune.settings import Aggregate, Settings
 from contramuse.train.finetune.start import stored_settings
 from contramuse.train.runs import code_version
 
@@ -41,18 +42,23 @@ def evaluate(
     *,
     split: str = "test",
     aggregate: Aggregate | None = None,
+    field: str | None = None,
+    untagged: str = "out",
     corrupt: Sequence[str | Mapping[str, Any]] = (),
     resamples: int = 1000,
     accelerator: str = "auto",
     progress: Callable[[int], None] = lambda done: None,
 ) -> dict[str, Any]:
-    """Test the classifier of a run.
+    """Test the classifier of a run, or one that was published with its encoder.
 
     Args:
-        run: folder with model/ and head/.
+        run: folder with model/ and head/, or a model with a classifier (``contramuse import clmr --head``).
         library: with the labels; it may be another than the run was trained on. Classes are matched by name.
         split: that is tested.
-        aggregate: what is averaged over the windows of a track; the run's own setting if not given.
+        aggregate: what is averaged over the windows of a track; the run's own setting if not given, probabilities for a
+            published classifier.
+        field: label field that a published classifier answers.
+        untagged: "out" or "in", tracks without any tag, for a published classifier; a run has a setting of its own.
         corrupt: augmentations that the windows go through, as ``checkpoint.corruption`` reads them.
         resamples: of the bootstrap.
         accelerator: "auto", "cpu", "gpu".
@@ -64,8 +70,7 @@ def evaluate(
     Raises:
         UserError: the run has no classifier, or the library does not fit it.
     """
-    settings, model = stored_settings(run), load(run)
-    head = load_head(run / "head", model_hash=model.model_hash)
+    model, head, settings = _classifier(run, library, field=field, untagged=untagged)
     rule = aggregate or settings.aggregate
     check_fits(library, sample_rate=model.sample_rate, frontend=model.tower.frontend)
     found = read_labels(library, head.fields, untagged=settings.untagged)
@@ -97,6 +102,29 @@ def evaluate(
         "classes": by_class(tasks[0], scores),
         "confusion": confusion(tasks[0], scores).tolist() if tasks[0].kind == "multiclass" else None,
     }  # fmt: skip
+
+
+def _classifier(run: Path, library: Library, *, field: str | None, untagged: str) -> tuple[Model, Head, Settings]:
+    """The encoder, the head and the settings of a run, or of a model that has a classifier itself."""
+    if (run / "run.json").exists() or not run.exists():
+        settings, model = stored_settings(run), load(run)
+        return model, load_head(run / "head", model_hash=model.model_hash), settings
+    model = load(run)
+    classes = model.info.get("extra", {}).get("classes")
+    if not classes:
+        fix = "Give a run of `contramuse finetune`, or a model that `contramuse import clmr --head` made."
+        raise UserError("has no classifier", name="--evaluate", value=run, fix=fix)
+    if field is None:
+        fix = "Name the label field of the library that the classifier answers."
+        raise UserError("is missing", name="--field", fix=fix)
+    chosen = Settings(fields=(field,), untagged=untagged)  # type: ignore[arg-type]
+    kind = read_labels(library, [field], untagged=untagged).kind
+    if kind == "numeric":
+        fix = "Name a field with classes or tags."
+        raise LibraryError("is numeric, the classifier answers classes", name="--field", value=field, fix=fix)
+    scale = Scale(np.zeros(len(classes)), np.ones(len(classes)))
+    module = model.tower.named_heads()[""]
+    return model, Head(module, (field,), kind, tuple(classes), scale, {"hash": model.model_hash}), chosen
 
 
 def table(found: dict[str, Any]) -> Table:
