@@ -50,9 +50,7 @@ class Model(nn.Module):
         classes = Rows.of(track=none, view=[9] * CLASSES, labelled=[1] * CLASSES, shared=[1] * CLASSES,
                           labels={"tags": torch.eye(CLASSES)})  # fmt: skip
         average = Rows(ids={**who.ids, "view": who.ids["view"] + 5}, silent=who.silent, labels=who.labels)
-        audio = Rows(ids={**who.ids, "shared": torch.zeros(len(who), dtype=torch.int64)}, silent=who.silent,
-                     labels=who.labels)  # fmt: skip
-        self.who = {"audio": audio, "average": average, "class": classes}
+        self.who = {"audio": who, "average": average, "class": classes}
         return self.strategy.loss(self.z, self.who)
 
 

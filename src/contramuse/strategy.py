@@ -160,7 +160,8 @@ class Contrast(nn.Module):
         for name in self.between:
             own = torch.arange(len(rows[name]), device=embeddings[name].device) + rank() * len(rows[name])
             barred = torch.full_like(own, int(name in self.negatives))
-            numbered[name] = replace(rows[name], ids={**rows[name].ids, "row": own + first, "barred": barred})
+            ids = {"shared": torch.zeros_like(own), **rows[name].ids, "row": own + first, "barred": barred}
+            numbered[name] = replace(rows[name], ids=ids)
             first += world_size() * len(rows[name])
         z = torch.cat([embeddings[name].float() for name in self.queries])
         who = Rows.cat([numbered[name] for name in self.queries])
@@ -172,7 +173,7 @@ class Contrast(nn.Module):
     def _may_ask(self, who: Rows) -> Tensor:
         """Which queries may count, bool [q]; rows that every process has ask in the first alone."""
         asks = ~who.silent if self.absent == "leave_out" else torch.ones_like(who.silent)
-        return asks & (who.ids["shared"] == 0) if "shared" in who.ids and rank() else asks
+        return asks & (who.ids["shared"] == 0) if rank() else asks
 
     def _alike(self, who: Rows, keys: Rows) -> Tensor:
         alike = self.target(who, keys)
@@ -184,7 +185,7 @@ class Contrast(nn.Module):
             allowed = allowed & more(who, keys, alike)
         if self.absent == "leave_out":
             allowed = allowed & ~keys.silent & ~who.silent[:, None]
-        if "shared" in keys.ids and world_size() > 1:  # every process has these rows: those of the first count
+        if world_size() > 1:  # every process has these rows: those of the first count
             first = torch.arange(len(keys), device=allowed.device) < len(keys) // world_size()
             allowed = allowed & (first | (keys.ids["shared"] == 0))
         return allowed
