@@ -15,6 +15,7 @@ from contramuse.cli import app
 from contramuse.errors import ContramuseError
 from contramuse.recipe import load_recipe, recipe_names
 from contramuse.recipe.grammar import GRAMMAR
+from contramuse.train.finetune.settings import WORDS
 
 DOCS = Path(__file__).parents[1] / "docs"
 NOTHING = "—"
@@ -139,8 +140,13 @@ def _command_problem(words: list[str]) -> str:
         if word.startswith("-"):
             if word not in options:
                 return f"{command.name} has no option {word}"
-            if left and not options[word].is_flag and not left[0].startswith("-") and left[0] not in arguments:
-                left.pop(0)
+            takes_value = (
+                left and not options[word].is_flag and not left[0].startswith("-") and left[0] not in arguments
+            )
+            value = left.pop(0) if takes_value else ""
+            allowed = WORDS.get(word.removeprefix("--").replace("-", "_"), ()) if command.name == "finetune" else ()
+            if value and allowed and value not in allowed:
+                return f"{word} is one of {', '.join(allowed)}"
         elif word not in known:
             return f"{command.name} takes no {word}; it takes {', '.join(sorted(arguments))}"
     return ""

@@ -110,7 +110,8 @@ def test_every_section_has_what_is_different_on_purpose() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["contramuse trian", "contramuse train --minuts", "contramuse train nothing", "recipe clrm", "encoder: cnn",
+    ["contramuse trian", "contramuse train --minuts", "contramuse train nothing",
+     "contramuse finetune --head lineal", "recipe clrm", "encoder: cnn",
      "parts: x", "train.bacth", "train.batch=many", "contrasts.7.weight", "cola views.mix", "contramuse.laod",
      "contramuse.x.y"],
 )  # fmt: skip
