@@ -98,7 +98,9 @@ def describe_run(
         run / "run.json",
         {
             "kind": "fine-tuning", "settings": settings.to_json(),
-            "origin": {"name": origin.name, "tower": origin.tower, "model_hash": origin.model_hash, "seen": dict(origin.seen)},
+            "origin": {
+                "name": origin.name, "tower": origin.tower, "model_hash": origin.model_hash, "seen": dict(origin.seen),
+            },
             "library": str(Path(library.root).absolute()), "library_fingerprint": library.fingerprint,
             "code_version": code_version(), "minutes": minutes, **facts,
         },
