@@ -42,6 +42,8 @@ def test_it_ends_after_so_many_looks_and_stays_ended(library: Library, tmp_path:
     assert read_checkpoint(run / "checkpoints" / "best.ckpt")["global_step"] == 6
     again = fit(recipe(), library, run, start="resume", console=Console(file=text, width=200))
     assert (again.steps, again.stopped_by) == (12, "patience")
+    assert "the run has ended (patience)" in text.getvalue()
+    assert text.getvalue().count("forecast: ") == 1
 
 
 @pytest.mark.usefixtures("falling_until_6")

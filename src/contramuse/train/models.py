@@ -88,13 +88,8 @@ class Past(Callback):
         self._step = trainer.global_step
         if not self._every or not trainer.is_global_zero:
             return
-        ahead = self._pace.expected_steps(self._step) // self._every - (self._step - 1) // self._every
-        each, free = self._models.bytes(), shutil.disk_usage(self._models.run).free
-        self._bar.say(
-            f"every {self._every:,} steps a model is kept in {self._models.run / 'models'}: about {ahead:,} of "
-            f"{_megabytes(each)}, {_megabytes(ahead * each)}; {_megabytes(free)} of the disk are free",
-            style="bold yellow" if ahead * each > free else "",
-        )
+        if not self._pace.stopped_by:
+            self._tell()
         if self._step % self._every == 0 and not (self._models.run / self._name / INFO).exists():
             self._save()
 
@@ -111,6 +106,15 @@ class Past(Callback):
         check_weights(trainer)
         if trainer.is_global_zero:
             self._save()
+
+    def _tell(self) -> None:
+        ahead = self._pace.expected_steps(self._step) // self._every - (self._step - 1) // self._every
+        each, free = self._models.bytes(), shutil.disk_usage(self._models.run).free
+        self._bar.say(
+            f"every {self._every:,} steps a model is kept in {self._models.run / 'models'}: about {ahead:,} of "
+            f"{_megabytes(each)}, {_megabytes(ahead * each)}; {_megabytes(free)} of the disk are free",
+            style="bold yellow" if ahead * each > free else "",
+        )
 
     @property
     def _name(self) -> str:

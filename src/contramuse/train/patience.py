@@ -26,18 +26,23 @@ class Patience(Callback):
     def __init__(self, keeper: Keeper, pace: Pace, bar: Bar, *, looks: int) -> None:
         self._keeper, self._pace, self._bar, self._looks = keeper, pace, bar, looks
 
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """A run that ended so is not begun again: nothing is forecast."""
+        self._check()
+
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """A run that ended so is not begun again."""
-        self._check(trainer)
+        """The same, where the loop can be stopped."""
+        trainer.should_stop = trainer.should_stop or self._pace.stopped_by == "patience"
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """End it where that is due."""
-        self._check(trainer)
+        self._check()
+        trainer.should_stop = trainer.should_stop or self._pace.stopped_by == "patience"
 
-    def _check(self, trainer: Trainer) -> None:
+    def _check(self) -> None:
         if self._looks and self._keeper.waited >= self._looks and not self._pace.stopped_by:
-            self._pace.stopped_by, trainer.should_stop = "patience", True
+            self._pace.stopped_by = "patience"
             looks = "1 look" if self._looks == 1 else f"{self._looks} looks"
             self._bar.say(f"validation was best at step {self._keeper.best_step:,}; {looks} without a gain: the end")
