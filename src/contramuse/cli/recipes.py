@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import typer
+
+if TYPE_CHECKING:
+    from contramuse.recipe import Recipe
 
 app = typer.Typer(no_args_is_help=True, help="List, show and check recipes; print their JSON schema.")
 
@@ -30,8 +36,6 @@ def show(
     resolved: bool = typer.Option(False, "--resolved", help="With every default, as it is stored with a model."),
 ) -> None:
     """Print a recipe as written, or resolved."""
-    from pathlib import Path
-
     import yaml
 
     from contramuse.recipe import load_recipe, recipe_folder
@@ -47,27 +51,46 @@ def show(
 
 @app.command()
 def check(
-    recipes: list[str] = typer.Argument(None, help="Names or YAML files; without any, all shipped recipes."),
+    recipes: list[str] = typer.Argument(None, help="Names or YAML files, and key=value; none: all shipped recipes."),
+    data: list[Path] = typer.Option(
+        None, "--data", help="Library to try one recipe on: shapes of every part, statistics of features."
+    ),
 ) -> None:
     """Resolve recipes and build their parts; exit 2 where one is wrong."""
-    from contramuse.errors import ContramuseError
+    from contramuse.errors import ContramuseError, UserError
     from contramuse.recipe import load_recipe, recipe_names
 
+    overrides = [word for word in recipes or [] if "=" in word]
+    names = [word for word in recipes or [] if "=" not in word]
+    if data and len(names) != 1:
+        fix = "For example `contramuse recipes check clmr --data LIBRARY`."
+        raise UserError("takes one recipe", name="--data", value=", ".join(map(str, data)), fix=fix)
     wrong = 0
-    for name in recipes or recipe_names():
+    for name in names or recipe_names():
         try:
-            recipe = load_recipe(name)
+            recipe = load_recipe(name, overrides)
             towers = recipe.build_towers()
             recipe.build_strategy()
             recipe.build_takes()
             recipe.build_chains()
             weights = sum(p.numel() for p in towers.parameters())
+            lines = _on(recipe, data) if data else []
             print(f"ok     {name}  hash {recipe.hash}  {weights:,} weights")
+            for line in lines:
+                print(f"       {line}")
         except ContramuseError as error:
             wrong += 1
             print(f"wrong  {name}\n{error}")
     if wrong:
         raise typer.Exit(2)
+
+
+def _on(recipe: Recipe, data: list[Path]) -> list[str]:
+    from contramuse.catalogue.joined import join
+    from contramuse.catalogue.library import Library
+    from contramuse.train.preview import preview
+
+    return preview(recipe, join([Library.open(place) for place in data]))
 
 
 @app.command()
