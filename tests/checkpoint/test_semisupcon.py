@@ -71,7 +71,7 @@ def test_pretraining(encoder, networks, tmp_path):
         wanted = features(networks[encoder], x)
         torch.testing.assert_close(model.represent(x), wanted, atol=1e-4, rtol=1e-4)
         torch.testing.assert_close(model.tower.project(x), networks["projector"](wanted), atol=1e-4, rtol=1e-4)
-    assert (model.dim, model.window, model.info["recipe"]["name"]) == (512, 2.7, "stored")
+    assert (model.dim, model.window, model.info["recipe"]["name"]) == (512, 2.7, "semisupcon")
 
 
 @pytest.mark.parametrize(("encoder", "head"), [("SampleCNN", "linear"), ("TUNe+", "mlp")])

@@ -239,7 +239,7 @@ def save_imported(
     from contramuse.checkpoint.model import save_model
     from contramuse.recipe import Recipe
 
-    recipe = Recipe.from_resolved(resolved)
+    recipe = Recipe.from_resolved(resolved, name=str(resolved["name"]))
     rate: int = resolved["sample_rate"]
     towers = recipe.build_towers(sample_rate=rate)
     parts: Any = towers[recipe.embed.tower]
