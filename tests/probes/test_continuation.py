@@ -12,6 +12,7 @@ from contramuse.errors import LibraryError, UserError
 from contramuse.probes import continuation
 from contramuse.probes.continuation import Continuation, continue_playlists, taught_company
 from contramuse.probes.table import continuation_tables
+from contramuse.recipe import load_recipe
 from listlibrary import write_lists
 
 pytest.importorskip("implicit")
@@ -110,15 +111,9 @@ def test_a_model_that_saw_playlists_is_tested_on_the_split(library, monkeypatch)
 
 
 def test_what_a_recipe_took_from_company(monkeypatch):
-    recipe = {
-        "sampler": {"kind": "together", "by": "playlists"},
-        "views": {"a": {"take": {"kind": "crop"}}, "b": {"take": {"kind": "vector", "name": "cf"}}},
-    }
-    monkeypatch.setattr(continuation, "read_info", lambda path: {"recipe": recipe})
-    monkeypatch.setattr(
-        continuation.Recipe, "from_resolved", classmethod(lambda cls, r: SimpleNamespace(resolved=lambda: r))
-    )
-    assert taught_company("model") == ["lists by playlists", "vectors cf"]
+    resolved = load_recipe("playlist_hybrid").resolved()
+    monkeypatch.setattr(continuation, "read_info", lambda path: {"recipe": resolved})
+    assert taught_company("model") == ["lists by playlists", "vectors cf", "tags genre"]
     assert taught_company(None) == []
 
 

@@ -101,6 +101,7 @@ def test_a_run_says_where_it_began_and_what_its_weights_were_taught(library: Lib
     begun = stored_run(run)["from"]
     assert begun["model_hash"] == first.model_hash
     assert begun["taught"] == ["genre"]
+    assert begun["company"] == ["tags genre"]
     assert begun["library_fingerprints"] == [library.fingerprint]
     assert second.info["extra"]["from"] == begun
     assert taught_labels(str(run / "model")) == ["genre"]

@@ -16,6 +16,7 @@ from contramuse import __version__
 from contramuse.catalogue.cf import Factorisation
 from contramuse.catalogue.playlists import Lists, library_lists
 from contramuse.checkpoint.folder import read_info
+from contramuse.checkpoint.lineage import lineage
 from contramuse.errors import LibraryError, ModelFileError, RecipeError, UserError
 from contramuse.probes import playlists as rankings
 from contramuse.probes import protocol, systems
@@ -26,7 +27,6 @@ from contramuse.probes.ranked import metric_title
 from contramuse.probes.run import Progress, Scored, System, compare, difference_json, interval_json
 from contramuse.probes.session import described, one_thread
 from contramuse.probes.words import listed
-from contramuse.recipe import Recipe
 
 if TYPE_CHECKING:
     from contramuse.catalogue.library import Library
@@ -228,14 +228,9 @@ def taught_company(model_path: str | None) -> list[str]:
     if not model_path:
         return []
     try:
-        recipe = Recipe.from_resolved(read_info(Path(model_path))["recipe"]).resolved()
+        return lineage(read_info(Path(model_path)))["company"]
     except (ModelFileError, RecipeError):  # it is gone, or of another version: nothing is known about its training
         return []
-    sampler = recipe["sampler"]
-    found = [f"lists by {sampler['by']}"] if sampler["kind"] == "together" else []
-    takes = [view["take"] for view in recipe["views"].values()]
-    found += [f"vectors {take['name']}" for take in takes if take["kind"] == "vector"]
-    return found + [f"tags {take['labels']}" for take in takes if take["kind"] == "tags"]
 
 
 def _by_vectors(compared: Sequence[System], ranking: str, test: _Test, progress: Progress) -> dict[str, Scored]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contramuse.checkpoint.folder import read_info
+from contramuse.checkpoint.lineage import lineage
 from contramuse.errors import LibraryError, ModelFileError, RecipeError, UserError
 from contramuse.probes import folds
 from contramuse.probes.segments import Aggregate, How, ShareRule, TrainOn
 from contramuse.probes.selection import NAMES, USUAL, Name
 from contramuse.probes.tasks import Catalogue, codes, membership
-from contramuse.recipe import Recipe
 
 LEAST_TEST = 200
 """Tested tracks that the stored split must have to be used by itself."""
@@ -208,14 +208,6 @@ def _split_group(library: Catalogue) -> str | None:
     return None
 
 
-def taught_by(info: Mapping[str, Any]) -> list[str]:
-    """Label fields that taught the weights of a model with this model.json."""
-    extra = info.get("extra", {})
-    tuned, before = extra.get("fine_tuned", {}), extra.get("from", {}).get("taught", [])
-    fields = tuned.get("fields", []) if tuned.get("encoder") == "full" else []
-    return sorted({*Recipe.from_resolved(info["recipe"]).taught, *fields, *before})
-
-
 def taught_labels(model_path: str | None) -> list[str]:
     """Label fields that the model's training used, from its recipe, or that its encoder was fine-tuned with.
 
@@ -225,6 +217,6 @@ def taught_labels(model_path: str | None) -> list[str]:
         return []
     try:
         info = read_info(Path(model_path))
-        return taught_by(info)
+        return lineage(info)["taught"]
     except (ModelFileError, RecipeError):  # it is gone, or of another version: nothing is known about its training
         return []

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from contramuse.catalogue.vectors import vectors_hash
+from contramuse.checkpoint.lineage import lineage
 from contramuse.checkpoint.model import Model, load
 from contramuse.encoders.tower import follow
 from contramuse.errors import UserError
-from contramuse.probes.protocol import taught_by
 from contramuse.recipe import Recipe
 from contramuse.views import Classes, Tags, Vector
 
@@ -38,16 +38,6 @@ class Origin:
         """What a run says of it, with the tensors that were taken: tower -> part -> count."""
         counts = {tower: dict(parts) for tower, parts in taken.items()}
         return {"name": self.name, "model_hash": self.model.model_hash, "taken": counts, **lineage(self.model.info)}
-
-
-def lineage(info: Mapping[str, Any]) -> dict[str, list[str]]:
-    """What the weights of a model with this model.json have seen, those of the models before it included.
-
-    "taught", label fields; "library_fingerprints", the libraries that they heard.
-    """
-    before = info.get("extra", {}).get("from", {}).get("library_fingerprints", [])
-    heard = [one for one in (info.get("library_fingerprint"), *before) if one]
-    return {"taught": taught_by(info), "library_fingerprints": heard}
 
 
 def open_origin(name: str | Path) -> Origin:

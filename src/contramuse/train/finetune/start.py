@@ -11,12 +11,12 @@ import torch
 import yaml
 from torch import nn
 
+from contramuse.checkpoint.lineage import lineage
 from contramuse.checkpoint.model import build_towers, load
 from contramuse.errors import UserError
 from contramuse.files import replacing, write_json
 from contramuse.recipe import Recipe, load_recipe, recipe_names
 from contramuse.train.finetune.settings import Settings
-from contramuse.train.origin import lineage
 from contramuse.train.runs import code_version, stored_recipe, stored_run
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Origin:
         sample_rate: Hz.
         name: of the model or recipe, as it was given.
         model_hash: of the model; "" for new weights.
-        seen: what the model's weights have seen, see ``train.origin.lineage``; empty for new ones.
+        seen: what the model's weights have seen, see ``checkpoint.lineage``; empty for new ones.
     """
 
     recipe: dict[str, Any]
