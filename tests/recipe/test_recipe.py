@@ -205,3 +205,10 @@ def test_schema_describes_parts_by_their_signatures():
     assert schema["$defs"]["Target"]["anyOf"][-1]["properties"]["of"]["anyOf"][0] == {"$ref": "#/$defs/Target"}
     written = yaml.safe_dump(load_recipe("clmr").resolved(), sort_keys=False)
     assert "temperature: 0.5" in written
+
+
+def test_embeddings_of_different_sizes_are_told_before_training() -> None:
+    with pytest.raises(RecipeError, match=r"contrasts\[0\].between.*audio 128, cf 64"):
+        load_recipe("playlist_cross", ["towers.cf.encoder.out=64"])
+    with pytest.raises(RecipeError, match="class 17"):
+        load_recipe("clmr_supervised", ["towers.class.encoder.dim=16"])

@@ -119,15 +119,35 @@ def embedding_dim(towers: nn.ModuleDict, views: Mapping[str, Any], name: str) ->
 
 def check_towers(resolved: Mapping[str, Any], mistakes: Mistakes) -> None:
     """Build the towers without weights: only their constructors know which parts go together."""
-    specs = resolved["towers"]
+    specs, built = resolved["towers"], {}
     for name, spec in specs.items():
         if spec["follow"]:
             continue
         try:
             with torch.device("meta"):
-                build_tower(spec, resolved["sample_rate"], f"towers.{name}")
+                built[name] = build_tower(spec, resolved["sample_rate"], f"towers.{name}")
         except RecipeError as error:
             mistakes.add(error.name, error.value, error.problem, error.fix)
+    if mistakes.found:
+        return
+    towers = nn.ModuleDict({name: built[spec["follow"] or name] for name, spec in specs.items()})
+    for i, contrast in enumerate(resolved["contrasts"]):
+        _check_widths(f"contrasts[{i}]", contrast, towers, resolved["views"], mistakes)
+
+
+def _check_widths(
+    place: str, contrast: Mapping[str, Any], towers: nn.ModuleDict, views: Mapping[str, Any], mistakes: Mistakes
+) -> None:
+    """Whether all embeddings that are compared have one size; a classifier's rows have one number more, their bias."""
+    between = contrast["between"]
+    own = {name: embedding_dim(towers, views, name) for name in between}
+    queries = [own[name] for name in contrast["queries"] or between]
+    keys = [own[name] for name in contrast["keys"] or between]
+    biased = contrast["similarity"]["kind"] == "biased_dot" and len({*queries}) == 1 and {*keys} == {queries[0] + 1}
+    if len({*queries, *keys}) > 1 and not biased:
+        said = ", ".join(f"{name} {size}" for name, size in own.items())
+        fix = "Give their heads the same `out`."
+        mistakes.add(f"{place}.between", between, f"embeddings of different sizes are compared ({said})", fix)
 
 
 def check_names(resolved: Mapping[str, Any], mistakes: Mistakes) -> None:
