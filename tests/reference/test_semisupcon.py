@@ -11,7 +11,6 @@ from contramuse.train.module import Contrastive
 from minilibrary import write_library
 from smallrecipes import small
 
-
 TRANSFORMER = (
     "train.batch=8",
     "towers.audio={frontend: {kind: log_mel, n_mels: 32}, head: mlp, "
