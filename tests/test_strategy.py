@@ -7,11 +7,11 @@ import torch
 from torch import nn
 
 from contramuse.errors import RecipeError
-from contramuse.objective import Decoupled, InfoNCE, NotSelf, OtherView, Sigmoid, SogCLR
+from contramuse.objective import Decoupled, InfoNCE, NotSelf, Objective, OtherView, Sigmoid, SIGReg, SogCLR, VICReg
 from contramuse.rows import Rows
-from contramuse.similarity import Cosine, Dot
+from contramuse.similarity import Cosine, Dot, Euclidean
 from contramuse.strategy import Contrast, Strategy
-from contramuse.targets import Same, Shared
+from contramuse.targets import Dice, Same, Shared
 
 
 def unit(*rows: list[float]) -> torch.Tensor:
@@ -169,6 +169,23 @@ def test_a_queue_is_these_rows_as_negatives_by_hand() -> None:
         old += [(t, key.detach()) for t, key in zip(tracks, z["k"], strict=True)]
 
 
+def test_a_queue_keeps_no_silent_keys_that_are_left_out() -> None:
+    contrast = Contrast(
+        between=["a", "k"], queries=["a"], keys=["k"], target=Same(), similarity=Cosine(temperature=0.5),
+        candidates=[OtherView()], absent="leave_out", queue=8,
+    )  # fmt: skip
+    silent = torch.tensor([False, True, False, True])
+    rows = {
+        "a": Rows.of(track=range(4), view=[0] * 4),
+        "k": Rows.of(track=range(4), view=[1] * 4, silent=silent),
+    }
+    contrast.loss({"a": drawn(4), "k": drawn(4, seed=1)}, rows)
+    assert contrast.queue is not None
+    keys, track = contrast.queue.content()
+    assert track.tolist() == [0, 2]
+    torch.testing.assert_close(keys, drawn(4, seed=1)[~silent])
+
+
 def test_a_queue_is_neither_read_nor_filled_in_eval_mode() -> None:
     contrast, rows = moco(4), pairs([0, 1, 2])
     z = {"q": drawn(3), "k": drawn(3, seed=1)}
@@ -239,3 +256,21 @@ def test_a_strategy_is_the_weighted_sum_of_its_contrasts() -> None:
     parts = strategy.losses(z, rows)
     assert float(strategy.loss(z, rows)) == pytest.approx(0.5 * float(parts[0]) + 2 * float(parts[1]), abs=1e-6)
     assert float(strategy.weighted(parts)) == float(strategy.loss(z, rows))
+
+
+# --- precision -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("objective", "similarity"),
+    [(VICReg(), Euclidean()), (SIGReg(), Euclidean()), (InfoNCE(), Cosine()), (Sigmoid(), Cosine())],
+)
+def test_the_loss_is_in_float32_under_autocast(objective: Objective, similarity: nn.Module) -> None:
+    contrast = Contrast(between=["a"], target=Dice(labels="tags"), similarity=similarity, objective=objective).eval()
+    tags = (drawn(12, 7, seed=3) > 0.5).float()
+    rows = {"a": Rows.of(track=range(12), view=[0] * 12, labels={"tags": tags})}
+    z = {"a": 3 * drawn(12, 40)}
+    plain = contrast.loss(z, rows)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(contrast.loss(z, rows), plain)
+        assert torch.equal(contrast.matrices(z, rows)[1], contrast.target(rows["a"], rows["a"]).float())

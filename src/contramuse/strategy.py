@@ -99,11 +99,12 @@ class Contrast(nn.Module):
 
     def compared(self, embeddings: Mapping[str, Tensor], rows: Mapping[str, Rows]) -> Compared:
         """S, T and C of this process's queries against the keys of every process, in float32."""
-        return self._compared(*self._both(embeddings, rows))
+        z, who, keys, key_rows = self._both(embeddings, rows)
+        with torch.autocast(z.device.type, enabled=False):
+            return self._compared(z, who, keys, key_rows)
 
     def _compared(self, z: Tensor, who: Rows, keys: Tensor, key_rows: Rows) -> Compared:
-        with torch.autocast(z.device.type, enabled=False):
-            similar = self.similarity(z, keys)
+        similar = self.similarity(z, keys)
         alike = self._alike(who, key_rows)
         allowed = self._allowed(who, key_rows, alike)
         if self.absent == "one_key" and bool(key_rows.silent.any()):
@@ -124,14 +125,15 @@ class Contrast(nn.Module):
         """Mean over the counting queries of all processes.
 
         It is scaled so that the mean of the processes' losses, and of their gradients (which is what DDP takes), are
-        those of the one large batch.
+        those of the one large batch. It is in float32, whatever the encoder's arithmetic.
         """
-        losses, counts = self._per_row(embeddings, rows)
-        everywhere = total(counts.sum()).clamp(min=1)
         z = torch.cat([embeddings[view].float() for view in self.queries])
-        if self.queue is not None and self.training:
-            self._remember(embeddings, rows)
-        return (losses * counts).sum() * (world_size() / everywhere) + self.objective.regularise(gather(z))
+        with torch.autocast(z.device.type, enabled=False):
+            losses, counts = self._per_row(embeddings, rows)
+            everywhere = total(counts.sum()).clamp(min=1)
+            if self.queue is not None and self.training:
+                self._remember(embeddings, rows)
+            return (losses * counts).sum() * (world_size() / everywhere) + self.objective.regularise(gather(z))
 
     def _per_row(self, embeddings: Mapping[str, Tensor], rows: Mapping[str, Rows]) -> tuple[Tensor, Tensor]:
         """Loss of each query, and which count."""
@@ -147,11 +149,10 @@ class Contrast(nn.Module):
                 "needs the matrices as a whole with this objective, `queue` or `absent`",
                 name="chunk", value=self.chunk, fix="Set chunk: 0.",
             )  # fmt: skip
-        with torch.autocast(z.device.type, enabled=False):
-            losses, counts = chunked(
-                self.similarity, self.objective, z, keys, who, key_rows, self._alike, [self._allowed],
-                rows=step, track=who.ids["track"],
-            )  # fmt: skip
+        losses, counts = chunked(
+            self.similarity, self.objective, z, keys, who, key_rows, self._alike, [self._allowed],
+            rows=step, track=who.ids["track"],
+        )  # fmt: skip
         return losses, counts & self._may_ask(who)
 
     def _both(self, embeddings: Mapping[str, Tensor], rows: Mapping[str, Rows]) -> tuple[Tensor, Rows, Tensor, Rows]:
@@ -193,8 +194,7 @@ class Contrast(nn.Module):
     def _with_one_key(
         self, z: Tensor, keys: Tensor, silent: Tensor, similar: Tensor, alike: Tensor, allowed: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        with torch.autocast(z.device.type, enabled=False):
-            null = self.similarity(z, keys[silent].mean(0, keepdim=True))
+        null = self.similarity(z, keys[silent].mean(0, keepdim=True))
         wanted = alike[:, silent].amax(1, keepdim=True)
         similar = torch.cat([similar[:, ~silent], null], dim=1)
         alike = torch.cat([alike[:, ~silent], wanted], dim=1)
@@ -205,8 +205,7 @@ class Contrast(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         assert self.queue is not None
         old, track = self.queue.content()
-        with torch.autocast(z.device.type, enabled=False):
-            further = self.similarity(z, old)
+        further = self.similarity(z, old)
         others = who.ids["track"][:, None] != track[None, :]
         zeros = torch.zeros_like(further)
         return torch.cat([similar, further], 1), torch.cat([alike, zeros], 1), torch.cat([allowed, others], 1)
@@ -214,8 +213,11 @@ class Contrast(nn.Module):
     def _remember(self, embeddings: Mapping[str, Tensor], rows: Mapping[str, Rows]) -> None:
         assert self.queue is not None
         keys = torch.cat([embeddings[name].float() for name in self.keys]).detach()
-        track = torch.cat([rows[name].ids["track"] for name in self.keys])
-        self.queue.add(gather(keys).detach(), gather(track[:, None])[:, 0])
+        who = [rows[name] for name in self.keys]
+        track, silent = torch.cat([r.ids["track"] for r in who]), torch.cat([r.silent for r in who])
+        keys, track, silent = gather(keys).detach(), gather(track[:, None])[:, 0], gather(silent.long()[:, None])[:, 0]
+        heard = silent == 0 if self.absent == "leave_out" else slice(None)
+        self.queue.add(keys[heard], track[heard])
 
 
 class Strategy(nn.Module):
