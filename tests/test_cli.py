@@ -4,6 +4,10 @@ import os
 import subprocess
 import sys
 
+import typer
+from rich.text import Text
+
+from contramuse.cli import app
 from contramuse.errors import UserError
 
 
@@ -24,3 +28,18 @@ def test_a_name_that_no_screen_shows_is_printed_all_the_same(tmp_path):
     assert done.returncode == UserError.exit_status
     assert b"has no ledger" in done.stderr
     assert b"Traceback" not in done.stderr
+
+
+def test_no_words_of_a_help_text_are_lost_as_markup():
+    """The help is printed as rich markup, which swallows [words in brackets]."""
+    texts = list(_help_texts(typer.main.get_command(app)))
+    assert len(texts) > 150
+    assert [text for text in texts if Text.from_markup(text).plain != text] == []
+
+
+def _help_texts(command):
+    yield command.help or ""
+    for parameter in command.params:
+        yield getattr(parameter, "help", None) or ""
+    for inner in getattr(command, "commands", {}).values():
+        yield from _help_texts(inner)

@@ -27,7 +27,7 @@ def finetune(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder of the run; runs/MODEL-FIELD-NUMBER by itself.")
     ] = None,
-    encoder: Annotated[str | None, typer.Option(help="frozen or full [default: frozen; from scratch: full].")] = None,
+    encoder: Annotated[str | None, typer.Option(help="frozen or full; frozen if not given, full from scratch.")] = None,
     head: Annotated[str, typer.Option(help="mlp (512, without biases) or linear.")] = "mlp",
     start: Annotated[str | None, typer.Option(help="model, or scratch: new weights. A recipe is from scratch.")] = None,
     optimizer: Annotated[str, typer.Option(help="adam, or sgd (Nesterov).")] = "adam",
@@ -37,21 +37,21 @@ def finetune(
     layer_decay: Annotated[float, typer.Option(help="Factor of the rate per block, from the head down.")] = 1.0,
     dropout: Annotated[float, typer.Option(help="Before a linear head; after the hidden layer of an MLP.")] = 0.0,
     batch: Annotated[int, typer.Option(help="Windows per step.")] = 64,
-    epochs: Annotated[int | None, typer.Option(help="Length of the run [default: 100].")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Length of the run; 100 if nothing else is given.")] = None,
     steps: Annotated[int | None, typer.Option(help="Length of the run, instead of epochs.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Length of the run, instead of epochs.", min=0.05)] = None,
     patience: Annotated[int, typer.Option(help="Epochs without a gain before the end; 0: none ends it.")] = 15,
     best_by: Annotated[str, typer.Option(help="metric or loss, of the validation tracks.")] = "metric",
     segments: Annotated[str, typer.Option(help="random: a window a track and epoch; all: every window.")] = "random",
     augment: Annotated[str, typer.Option(help="none, or recipe: the encoder's own chain.")] = "none",
-    seconds: Annotated[float | None, typer.Option(help="Length of a window [default: the model's].")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Length of a window; the model's if not given.")] = None,
     share: Annotated[float, typer.Option(help="Share of the labelled training tracks.")] = 1.0,
     share_rule: Annotated[str, typer.Option(help="exact, or powerset (CLMR's).")] = "exact",
     untagged: Annotated[str, typer.Option(help="Tracks without any tag: out, or in: they have none of them.")] = "out",
     empty: Annotated[str, typer.Option(help="A class without a training track: refuse, or drop it.")] = "refuse",
     aggregate: Annotated[
         str | None,
-        typer.Option(help="Mean over windows of: probabilities, logits, embeddings [default: probabilities]."),
+        typer.Option(help="Mean over windows of: probabilities, logits, embeddings; probabilities if not given."),
     ] = None,
     valid_windows: Annotated[int, typer.Option(help="Windows of a validation track per epoch; 0: all.")] = 3,
     precision: Annotated[str, typer.Option(help="32 or bf16.")] = "32",
@@ -69,7 +69,7 @@ def finetune(
     """Learn a label field on an encoder: frozen under a head, or trained with it; then test on the test split.
 
     The best checkpoint by validation is kept and tested: every labelled test track once, from all of its windows, with
-    95 % intervals. Ctrl-C saves; ``--resume RUN`` goes on.
+    95 % intervals. Ctrl-C saves; `--resume RUN` goes on.
     """
     began = time.monotonic()
     if evaluate is not None:

@@ -46,7 +46,7 @@ def prepare(
     seed: Annotated[int, typer.Option(help="Of the splits.")] = 0,
     rate: Annotated[int, typer.Option(min=2000, max=192000, help="Sample rate of the stored audio, in Hz.")] = 22050,
     features: Annotated[
-        bool, typer.Option("--features", help="The files are .npy arrays [bands, frames] of features, not audio.")
+        bool, typer.Option("--features", help="The files are .npy arrays of features (bands x frames), not audio.")
     ] = False,
     frame_rate: Annotated[
         float, typer.Option(min=1.0, max=1000.0, help="Of features, in frames per second; 62.5 is Melon's.")

@@ -47,7 +47,7 @@ def train(
 ) -> None:
     """Train a recipe on a library.
 
-    Ctrl-C finishes the step and saves; ``contramuse train --resume RUN`` goes on, also after a crash.
+    Ctrl-C finishes the step and saves; `contramuse train --resume RUN` goes on, also after a crash.
     """
     began = time.monotonic()
     if resume is None and recipe is None:
