@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from contramuse.errors import LibraryError, RecipeError
-from contramuse.sampling import Mixed, generator_for
+from contramuse.sampling import Batches, Mixed, generator_for
 
 
 class Labelled:
@@ -61,6 +61,26 @@ def test_no_share_of_labels_is_self_supervised() -> None:
     drawn = epoch(Mixed(labels="genre", share=0.0), library(100, labelled=50), batch=20)
     assert not drawn.labelled.any()
     assert drawn.rows.shape == (5, 20)
+
+
+def test_the_share_is_of_the_training_tracks_only() -> None:
+    of = library(200, labelled=100)
+    watching = Mixed(labels="genre", share=0.05).watching()
+    assert len(np.unique(epoch(watching, of, batch=20).rows[:, :10])) == 100
+    assert Mixed(labels="genre", share=0.0).watching() == Mixed(labels="genre", share=0.0)
+
+
+def test_each_process_has_its_share_of_the_labelled() -> None:
+    """Else the statistics of a batch normalisation are of labelled rows in one process, of unlabelled in the other."""
+    of, mixed = library(200, labelled=80), Mixed(labels="genre", labelled=0.5)
+    for process in range(2):
+        batches = Batches(mixed, of, np.arange(200), batch=32, seed=0, process=process, processes=2)
+        assert batches.next_batch().labelled.sum() == 8
+
+
+@pytest.mark.parametrize(("part", "batch", "count"), [(0.29, 100, 29), (0.57, 100, 57), (0.1, 48, 4)])
+def test_the_labelled_part_is_rounded_down_and_never_one_too_few(part: float, batch: int, count: int) -> None:
+    assert Mixed(labels="genre", labelled=part).parts(500, batch=batch) == (count, batch - count)
 
 
 def test_what_cannot_be_mixed_is_said() -> None:

@@ -82,6 +82,10 @@ class Sampler(ABC):
         """The tracks of ``rows`` whose labels are ever seen: int64 [m]."""
         return rows
 
+    def watching(self) -> Sampler:
+        """The sampler of validation tracks."""
+        return self
+
     def fields(self) -> frozenset[str]:
         """Names of label fields or groups of the library that this sampler reads."""
         return frozenset()

@@ -20,8 +20,8 @@ class Batches:
     """The endless stream of batches of one process.
 
     It walks through the epochs, and its whole state is where it stands. Every process lays out the same epochs and
-    takes its own part of every batch: part ``process`` of ``processes`` equal ones, so the parts are disjoint and
-    together are the batch of a single process.
+    takes its own part of every batch: every ``processes``-th draw from the one numbered ``process``, so the parts are
+    disjoint, together are the batch of a single process, and are alike where a batch has an order (labelled first).
 
     Args:
         sampler: lays out the epochs.
@@ -65,7 +65,7 @@ class Batches:
         self.about = sampler.check(library, rows, batch=batch)
         self._sampler, self._library, self._rows = sampler, library, np.asarray(rows, dtype=np.int64)
         self._batch, self._seed = batch, seed
-        self._part = slice(process * (batch // processes), (process + 1) * (batch // processes))
+        self._part = slice(process, batch, processes)
         self._epoch, self._position, self._number = 0, 0, 0
         self._plan = self._lay_out()
 

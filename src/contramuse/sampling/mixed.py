@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +24,7 @@ class Mixed(Sampler):
     The labelled tracks are the ``share`` of those with labels that keeps every label's share, chosen once by ``seed``;
     the number is exact: 0.05 of 2,400 is 120. The labels of all other tracks are never seen. An epoch goes once
     through the larger of the two sets for its part of the batch; the smaller one is gone through again and again, in a
-    fresh order each time.
+    fresh order each time. Validation tracks keep all of their labels, unless the share is 0.
 
     Args:
         labels: the label field that says which tracks are labelled.
@@ -54,13 +54,17 @@ class Mixed(Sampler):
 
         return np.sort(rows[stratified_share(library.labels(self.labels)[rows], share=self.share, seed=self.seed)])
 
+    def watching(self) -> Mixed:
+        """See ``Sampler.watching``: the share is of the training tracks only."""
+        return replace(self, share=1.0) if self.share else self
+
     def fields(self) -> frozenset[str]:
         """See ``Sampler.fields``."""
         return frozenset([self.labels])
 
     def parts(self, chosen: int, *, batch: int) -> tuple[int, int]:
         """Labelled and unlabelled tracks of a batch, where ``chosen`` tracks are labelled."""
-        labelled = int(self.labelled * batch) if chosen else 0
+        labelled = int(self.labelled * batch + 1e-9) if chosen else 0  # 0.29 of 100 are 29, not 28.999999999999996
         return labelled, batch - labelled
 
     def check(self, library: Library, rows: NDArray[np.int64], *, batch: int) -> dict[str, object]:

@@ -219,7 +219,7 @@ class MusicData(LightningDataModule):
         plan = self._validation_plan(processes)
         for number in range(len(plan)):
             size = plan.rows.shape[1]
-            part = plan[number][slice(process * size // processes, (process + 1) * size // processes)]
+            part = plan[number][process:size:processes]
             yield Batch(number, self._see(part, "validation crop", number, process), {})
 
     def _validation_plan(self, processes: int) -> Drawn:
@@ -228,7 +228,7 @@ class MusicData(LightningDataModule):
         while size := size // processes * processes:
             generator = generator_for(self._seed, "looked at")
             with suppress(UserError):  # a size that the sampler cannot fill, e.g. an odd one with pairs
-                plan = self._sampler.epoch(self.library, self.valid_rows, batch=size, generator=generator)
+                plan = self._sampler.watching().epoch(self.library, self.valid_rows, batch=size, generator=generator)
                 if len(plan):
                     return plan[: max(LOOKED_AT // size, 1)]
             size -= 1
