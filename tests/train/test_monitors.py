@@ -77,6 +77,8 @@ def test_knn_agreement_of_clusters_is_one_and_of_nothing_is_nan() -> None:
 
 
 def test_collapse_is_said_in_words() -> None:
-    assert "point the same way" in str(monitors.collapse(spread=0.001, rank=1.0, dim=32))
+    said = str(monitors.collapse(spread=0.001, rank=1.0, dim=32))
+    assert "point the same way" in said
+    assert "If it stays so" in said  # untrained networks with batch normalisation begin like this
     assert "32 dimensions" in str(monitors.collapse(spread=0.5, rank=1.1, dim=32))
     assert monitors.collapse(spread=0.8, rank=12.0, dim=32) is None

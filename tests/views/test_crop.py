@@ -115,6 +115,13 @@ def test_wrong_settings(wrong: dict[str, float], name: str) -> None:
         Crop(**wrong)
 
 
+@pytest.mark.parametrize("rule", ["same", "apart", "independent"])
+def test_a_gap_that_a_recipe_brings_along_is_taken_away_by_saying_0(rule: str) -> None:
+    with pytest.raises(RecipeError, match="gap=0 with any other rule"):
+        Crop(seconds=1.0, count=1, rule=rule, of="anchor", gap=0.5)  # type: ignore[arg-type]
+    Crop(seconds=1.0, count=1, rule=rule, of="anchor", gap=0.0)  # type: ignore[arg-type]
+
+
 RULES = ["same", "adjacent", "apart", "near", "around"]
 
 

@@ -93,8 +93,8 @@ def collapse(*, spread: float, rank: float, dim: int) -> str | None:
     """
     if spread < 0.02:
         return (
-            f"collapse: all embeddings point the same way (their spread is {spread:.3f}; untrained ones have more). "
-            "Lower the learning rate or the temperature, or use a larger batch."
+            f"collapse: all embeddings point the same way (their spread is {spread:.3f} of at most 1). If it stays "
+            "so after some hundred steps, lower the learning rate or the temperature, or use a larger batch."
         )
     if rank < 1.2 and dim > 2:
         return (

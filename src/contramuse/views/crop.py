@@ -62,7 +62,7 @@ class Crop(Take):
                 f"there is no such gap between {self.rule} crops",
                 name="gap",
                 value=self.gap,
-                fix="Give 0 or more with rule: adjacent, or leave it out.",
+                fix="Give 0 or more with rule: adjacent, and gap=0 with any other rule.",
             )
         if not self.within > 0:
             raise RecipeError("must be above 0", name="within", value=self.within, fix="PlaylistContrastive uses 10.")
