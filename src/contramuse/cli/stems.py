@@ -37,12 +37,13 @@ def stems(
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from contramuse.catalogue.separate import SEPARATORS
-    from contramuse.catalogue.separate.run import Separation
+    from contramuse.catalogue.separate.run import Separation, separable
 
     if model not in SEPARATORS:
         raise UserError("is no separator", name="--model", value=model, fix=f"Use one of: {', '.join(SEPARATORS)}.")
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     names = [name for item in stems or () for name in item.replace(",", " ").split()]
+    separable(library)  # before weights are downloaded for it
     separator = SEPARATORS[model](weights, device=_device(device))
     with Separation(library, separator, names=names) as separation:
         work = separation.work()

@@ -145,6 +145,18 @@ def test_what_fails_is_told_and_tried_again(tmp_path: Path, music: Path, run: An
     assert run("stems", tmp_path / "none")[0] == 2
 
 
+def test_no_weights_are_fetched_for_what_is_no_library(tmp_path: Path, run: Any, monkeypatch: Any) -> None:
+    def fetch(weights: Path | None, device: torch.device) -> Any:
+        raise AssertionError("weights were asked for")
+
+    monkeypatch.setitem(separate.SEPARATORS, "demucs", fetch)
+    write_library(tmp_path / "bare", tracks=2, seconds=0.2)
+    for folder, told in (("none", "is not a finished library"), ("bare", "has no journal")):
+        status, _, err = run("stems", tmp_path / folder)
+        assert status == 2
+        assert told in err
+
+
 def test_what_cannot_be_separated_is_refused_before_the_start(tmp_path: Path, music: Path, monkeypatch: Any) -> None:
     write_library(tmp_path / "bare", tracks=2, seconds=0.2)
     with pytest.raises(LibraryError, match="has no journal"):

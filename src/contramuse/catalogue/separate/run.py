@@ -83,6 +83,21 @@ class Summary:
     failed: list[tuple[str, str]] = field(default_factory=list)
 
 
+def separable(root: Path) -> Library:
+    """A library whose tracks can be taken apart; asked before a model is fetched for it.
+
+    Raises:
+        LibraryError: the folder is no library of audio, or was not prepared here.
+    """
+    library = Library.open(root)
+    if library.info.get("kind", "audio") != "audio":
+        raise LibraryError("holds features, no audio", name="library", value=root, fix="Prepare the music itself.")
+    if not (root / "work" / "journal.sqlite").is_file():
+        fix = "Separate in the folder that `contramuse prepare` wrote, with its folder work."
+        raise LibraryError("has no journal", name="library", value=root, fix=fix)
+    return library
+
+
 class Separation:
     """One run over one library, from ``with`` to its end.
 
@@ -97,16 +112,11 @@ class Separation:
     """
 
     def __init__(self, root: Path, separator: Separator, *, names: Sequence[str] = ()) -> None:
-        self._library, self._separator = Library.open(root), separator
+        self._library, self._separator = separable(root), separator
         fix = f"{separator.name} gives: {', '.join(separator.sources)}."
         for name in names:
             if name not in separator.sources:
                 raise UserError("is no source of the model", name="--stems", value=name, fix=fix)
-        if self._library.info.get("kind", "audio") != "audio":
-            raise LibraryError("holds features, no audio", name="library", value=root, fix="Prepare the music itself.")
-        if not (root / "work" / "journal.sqlite").is_file():
-            fix = "Separate in the folder that `contramuse prepare` wrote, with its folder work."
-            raise LibraryError("has no journal", name="library", value=root, fix=fix)
         self._paths: list[bytes] = self._library.column("path_bytes")
         self._names = tuple(name for name in separator.sources if not names or name in names)
 
