@@ -47,7 +47,7 @@ SETTINGS = [
 def train(program: Path, library: Path, run: Path, *more: str) -> None:
     command = [sys.executable, program, "train", "tiny", "--data", library, "-o", run, "--accelerator", "cpu"]
     done = subprocess.run(
-        [str(part) for part in [*command, *more, *SETTINGS]],
+        [str(part) for part in [*command, *SETTINGS, *more]],
         capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -70,3 +70,14 @@ def test_two_processes_train_as_one(tmp_path: Path) -> None:
         assert two["numbers"][name] == pytest.approx(one["numbers"][name], rel=1e-4, abs=1e-4), name
     assert (tmp_path / "two" / "model" / "model.json").exists()
     assert len((tmp_path / "two" / "log.csv").read_text().splitlines()) == 6
+
+
+@pytest.mark.slow
+def test_two_processes_leave_weights_alone_that_no_contrast_names(tmp_path: Path) -> None:
+    program, library = tmp_path / "program.py", tmp_path / "library"
+    program.write_text(PROGRAM, encoding="utf-8")
+    write_library(library, tracks=36, seconds=0.5)
+    heads = "towers.audio={frontend: log_mel, encoder: mean_mel, heads: {a: identity, b: {kind: mlp, out: 8}}}"
+    one = "contrasts=[{between: [audio.a], target: same, similarity: cosine}]"
+    train(program, library, tmp_path / "run", "--devices", "2", heads, one)
+    assert (tmp_path / "run" / "model" / "model.json").exists()

@@ -31,6 +31,21 @@ def test_a_resolved_recipe_means_the_same_again(name):
     assert again.hash == recipe.hash
 
 
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_weight_of_a_shipped_recipe_has_a_part_in_the_loss(name):
+    assert load_recipe(name).idle == "none"
+
+
+def test_weights_that_no_contrast_names_are_idle():
+    pair = "{between: [audio, cf], target: same, similarity: cosine, absent: leave_out}"
+    assert load_recipe("playlist_cross", [f"contrasts=[{pair}]"]).idle == "some"  # the tower of genres
+    heads = "towers.audio.heads={a: {kind: mlp, out: 8}, b: {kind: mlp, out: 8}}"
+    one = "contrasts=[{between: [audio.a], target: same, similarity: cosine}]"
+    assert load_recipe("tiny", ["towers.audio.head=null", heads, one]).idle == "some"
+    both = "contrasts=[{between: [audio.a, audio.b], target: same, similarity: cosine}]"
+    assert load_recipe("tiny", ["towers.audio.head=null", heads, both]).idle == "none"
+
+
 def test_hash_follows_what_is_trained_and_not_how_it_is_described():
     plain = load_recipe("tiny")
     assert load_recipe("tiny", ["about=another"]).hash == plain.hash

@@ -7,7 +7,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import nn
@@ -21,7 +21,7 @@ from contramuse.recipe.overrides import apply_override
 from contramuse.recipe.parts import Mistakes, nearest
 from contramuse.recipe.reading import read_yaml
 from contramuse.recipe.settings import Embed, Train
-from contramuse.recipe.towers import build_towers, check_names, check_towers, embedding_dim
+from contramuse.recipe.towers import all_are_compared, build_towers, check_names, check_towers, embedding_dim
 from contramuse.sampling import Sampler
 from contramuse.strategy import Contrast, Strategy
 from contramuse.views import Take
@@ -88,6 +88,11 @@ class Recipe:
         """Tower that follows another -> (the other, momentum)."""
         towers = self._resolved["towers"]
         return {name: (spec["follow"], spec["momentum"]) for name, spec in towers.items() if spec["follow"]}
+
+    @property
+    def idle(self) -> Literal["some", "none"]:
+        """Whether some weights have no part in the loss: those of a head or a tower that no contrast names."""
+        return "none" if all_are_compared(self._resolved) else "some"
 
     @functools.cached_property
     def inputs(self) -> dict[str, str]:

@@ -104,6 +104,18 @@ def outputs_of(spec: Mapping[str, Any], specs: Specs) -> list[str]:
     return names
 
 
+def all_are_compared(resolved: Mapping[str, Any]) -> bool:
+    """Whether every output of every tower that is trained stands in a contrast, so that all weights have a gradient."""
+    views, towers, contrasts = resolved["views"], resolved["towers"], resolved["contrasts"]
+    compared = {tuple(name.partition(".")[::2]) for contrast in contrasts for name in contrast["between"]}
+    seen = {(views[view]["tower"], output) for view, output in compared}
+    return all(
+        (name, output) in seen
+        for name, spec in towers.items() if not spec["follow"]
+        for output in outputs_of(spec, towers)
+    )  # fmt: skip
+
+
 def embedding_dim(towers: nn.ModuleDict, views: Mapping[str, Any], name: str) -> int:
     """Size of the embeddings called ``name`` ("view" or "view.output") that a contrast compares."""
     view, _, output = name.partition(".")

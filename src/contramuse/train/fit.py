@@ -113,7 +113,7 @@ def fit(
     trainer = build_trainer(
         recipe.train, run, [pace, session, patience, past], facts=recipe.resolved(),
         steps=recipe.train.steps if minutes is None else -1, devices=devices,
-        accelerator=accelerator, resumed_at=state["global_step"] if state else 0,
+        accelerator=accelerator, resumed_at=state["global_step"] if state else 0, idle=recipe.idle,
     )  # fmt: skip
     if start == "new" and not is_launched():
         describe(run, recipe, library, minutes=minutes, facts={**data.facts(), **begun})

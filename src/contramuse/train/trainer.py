@@ -62,6 +62,7 @@ def build_trainer(
     devices: int,
     accelerator: str,
     resumed_at: int,
+    idle: Literal["some", "none"] = "none",
 ) -> Trainer:
     """A trainer that writes into ``run`` and does nothing by itself.
 
@@ -74,6 +75,7 @@ def build_trainer(
         devices: processes.
         accelerator: "auto", "cpu", "gpu", ...
         resumed_at: the step of the checkpoint that the run goes on from.
+        idle: whether some weights have no part in the loss; several processes must know before they wait for them.
 
     Raises:
         UserError: the devices or the precision cannot be used here.
@@ -92,7 +94,7 @@ def build_trainer(
         return Trainer(
             accelerator=accelerator,
             devices=devices,
-            strategy="ddp" if devices > 1 else "auto",
+            strategy=("ddp" if idle == "none" else "ddp_find_unused_parameters_true") if devices > 1 else "auto",
             precision=PRECISIONS[settings.precision],
             max_steps=steps,
             max_epochs=-1,
