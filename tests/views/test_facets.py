@@ -60,6 +60,13 @@ def test_tags_count_from_one_and_are_padded_with_zeros() -> None:
     assert Tags(labels="tags").fields() == {"tags"}
 
 
+def test_tags_of_a_track_whose_labels_must_not_be_seen_are_silent() -> None:
+    drawn = Drawn(rows=ROWS, group=ROWS, labelled=np.array([True, True, False, True]))
+    x, who = Tags(labels="tags", missing="silent").take(LIBRARY, drawn, CHANCE, {})
+    assert x[:, 0].tolist() == [1, 0, 0, 2]
+    assert who.silent.tolist() == [False, True, True, False]
+
+
 def test_tags_of_a_numeric_field_are_refused() -> None:
     with pytest.raises(LibraryError, match="tempo"):
         taken(Tags(labels="tempo"))

@@ -104,7 +104,8 @@ class Crop(Take):
             return np.asarray(first)
         if run:
             step = length + samples_of(self.gap, sample_rate=sample_rate)
-            return np.asarray(first + step * np.arange(self.count)[:, None])
+            every = first + step * np.arange(self.count)[:, None]
+            return np.minimum(every, np.maximum(np.asarray(lengths) - length, 0))  # beyond the end is nothing
         rest = [
             self.tied(first[0], lengths, sample_rate=sample_rate, generator=generator) for _ in range(self.count - 1)
         ]

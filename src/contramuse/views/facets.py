@@ -89,8 +89,9 @@ class Tags(Take):
         return len(library.fields[self.labels].classes)
 
     def take(self, library: Library, drawn: Drawn, chance: Chance, seen: Mapping[str, Rows]) -> tuple[Tensor, Rows]:
-        """Numbers int64 [b most]; a row of zeros is silent."""
+        """Numbers int64 [b most]; a row of zeros, of a track whose labels must not be seen too, is silent."""
         x = _tag_numbers(library, self.labels, self.most)[torch.from_numpy(drawn.rows)].long()
+        x = x * torch.from_numpy(drawn.labelled)[:, None]
         return x, who_is(drawn, silent=x[:, 0] == 0)
 
 
