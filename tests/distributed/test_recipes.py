@@ -20,6 +20,7 @@ def worker(rank: int, root: Path, meeting: Path) -> None:
     from torch import distributed
 
     from contramuse.catalogue.library import Library
+    from contramuse.encoders.tower import follow
     from contramuse.sampling import Drawn
     from contramuse.train.data import Batch, MusicData
     from contramuse.train.module import Contrastive
@@ -40,7 +41,7 @@ def worker(rank: int, root: Path, meeting: Path) -> None:
         weights = [w for w in module.parameters() if w.requires_grad]
         optimizer = torch.optim.Adam(weights, lr=3e-4)
         losses = []
-        for step in range(STEPS):
+        for _ in range(STEPS):
             loss = module.loss_of(batch)
             optimizer.zero_grad()
             loss.backward()
@@ -49,11 +50,12 @@ def worker(rank: int, root: Path, meeting: Path) -> None:
                 distributed.all_reduce(gradient)
                 weight.grad = gradient / 2
             optimizer.step()
-            module.on_train_batch_end(None, batch, step)
+            for follower, (leader, momentum) in recipe.followers.items():
+                follow(module.tower(follower), module.tower(leader), momentum=momentum)
             mean = loss.detach().clone()
             distributed.all_reduce(mean)
             losses.append(float(mean) / 2)
-        sums = torch.stack([w.detach().double().sum() for w in weights])
+        sums = torch.stack([w.detach().double().sum() for w in module.parameters()])
         other = [torch.empty_like(sums) for _ in range(2)]
         distributed.all_gather(other, sums)
         if rank == 0:

@@ -1,6 +1,6 @@
 """Every shipped recipe, made small, trains on the built-in corpus: its loss falls, and 20 losses are as stored.
 
-They are compared more loosely than those of ``tiny`` (see there): over 28 recipes, some with batch normalisation over
+They are compared more loosely than those of ``tiny`` (see there): over all recipes, some with batch normalisation over
 a few rows, the last bit of a sum grows further in 20 steps. A wrong formula is off from the first step on.
 
 A change that is meant to change them: ``python tests/golden/test_recipes.py`` writes the file anew; say why in the
