@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contramuse.probes.intervals import Resamples, difference, interval
-from contramuse.probes.metrics import weighted_mean
+from contramuse.probes.metrics import bounds, weighted_mean
 
 
 def test_resamples_are_the_same_for_whoever_asks_and_keep_the_number_of_tracks():
@@ -15,6 +17,26 @@ def test_resamples_are_the_same_for_whoever_asks_and_keep_the_number_of_tracks()
     assert (w.sum(axis=0) == 37).all()
     assert (w == np.concatenate(list(draw.blocks()), axis=1)).all()
     assert not (w == np.concatenate(list(Resamples(37, 50, seed=1).blocks()), axis=1)).all()
+
+
+@given(
+    hits=st.integers(0, 6),
+    metric=st.sampled_from(["accuracy", "roc_auc", "ndcg_at_10", "r2", "clicks"]),
+    spread=st.lists(st.floats(-5, 5), min_size=4, max_size=30),
+)
+def test_no_interval_leaves_what_its_metric_can_be(hits, metric, spread):
+    value = hits / 6
+    found = interval(value, np.array(spread), bounds=bounds(metric))
+    least, most = bounds(metric)
+    assert least <= found.low <= found.high <= most
+    assert (least, most) == {"r2": (-np.inf, 1), "clicks": (0, np.inf)}.get(metric, (0, 1))
+
+
+def test_six_tracks_of_which_one_is_hit_have_no_negative_accuracy():
+    hits = np.array([1.0, 0, 0, 0, 0, 0])
+    (w,) = Resamples(6, 1000).blocks()
+    assert interval(hits.mean(), weighted_mean(hits, w)).low < 0  # the move carries it there
+    assert interval(hits.mean(), weighted_mean(hits, w), bounds=bounds("accuracy")).low == 0
 
 
 def test_clusters_are_drawn_together():

@@ -22,7 +22,7 @@ from contramuse.probes import playlists as rankings
 from contramuse.probes import protocol, systems
 from contramuse.probes.estimators import Standard, unit
 from contramuse.probes.intervals import Resamples, interval
-from contramuse.probes.metrics import ones, weighted_mean
+from contramuse.probes.metrics import bounds, ones, weighted_mean
 from contramuse.probes.ranked import metric_title
 from contramuse.probes.run import Progress, Scored, System, compare, difference_json, interval_json
 from contramuse.probes.session import described, one_thread
@@ -277,7 +277,7 @@ def _results(
 
     def tell(name: str, ranking: str, scored: Scored) -> None:
         for metric, resampled in scored.resampled.items():
-            span = interval_json(interval(scored.value(metric), resampled))
+            span = interval_json(interval(scored.value(metric), resampled, bounds=bounds(metric)))
             results.append({"system": name, "ranking": ranking, "metric": metric, **span})
 
     for ranking, by_name in measured.items():

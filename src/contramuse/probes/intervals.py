@@ -55,16 +55,23 @@ class Interval:
     high: float
 
 
-def interval(value: float, distribution: NDArray[np.float64], *, level: float = LEVEL) -> Interval:
+def interval(
+    value: float,
+    distribution: NDArray[np.float64],
+    *,
+    level: float = LEVEL,
+    bounds: tuple[float, float] = (float("-inf"), float("inf")),
+) -> Interval:
     """The percentile interval of a bootstrap ``distribution`` [r], moved so that its mean is the ``value``.
 
     A resample has fewer different tracks than the sample. Metrics that are not plain means depend on that (average
     precision of a rare tag rises with fewer different positives), and without the move an interval can miss its value.
+    The move may carry an end beyond ``bounds``, what the metric can be; there it is cut.
     """
     known = centred(value, distribution)
     if len(known) * 2 < len(distribution) or len(known) == 0 or np.isnan(value):
         return Interval(value, float("nan"), float("nan"))
-    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2]).clip(*bounds)
     return Interval(value, float(low), float(high))
 
 

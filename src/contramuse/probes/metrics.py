@@ -15,6 +15,13 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+_RANGES = {"r2": (float("-inf"), 1.0), "clicks": (0.0, float("inf"))}
+
+
+def bounds(metric: str) -> tuple[float, float]:
+    """The least and the most that a metric can be: 0 and 1 for all but R² and clicks."""
+    return _RANGES.get(metric, (0.0, 1.0))
+
 
 def ones(n: int) -> NDArray[np.float32]:
     """The weighting [n 1] that gives the ordinary metric."""

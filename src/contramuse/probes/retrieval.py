@@ -12,7 +12,7 @@ from scipy import sparse
 
 from contramuse.probes.estimators import Standard, unit
 from contramuse.probes.intervals import Resamples, interval
-from contramuse.probes.metrics import ones, weighted_mean
+from contramuse.probes.metrics import bounds, ones, weighted_mean
 from contramuse.probes.run import Scored, System, compare, difference_json, interval_json
 
 METRICS = ("recall_at_1", "map")
@@ -77,7 +77,7 @@ def run_retrieval(
         "metrics": list(METRICS),
         "chance": _chance(member, queries),
         "results": [
-            {"system": n, "metric": m, **interval_json(interval(one.value(m), one.resampled[m]))}
+            {"system": n, "metric": m, **interval_json(interval(one.value(m), one.resampled[m], bounds=bounds(m)))}
             for m in METRICS
             for n, one in scored.items()
         ],

@@ -212,7 +212,7 @@ def _result(name: str, probe: str, metric: str, scored: Scored) -> dict[str, Any
         "system": name,
         "probe": probe,
         "metric": metric,
-        **interval_json(interval(scored.value(metric), scored.resampled[metric])),
+        **interval_json(interval(scored.value(metric), scored.resampled[metric], bounds=metrics.bounds(metric))),
         "seed_values": [number(value) for value in values],
         "chosen": scored.chosen,
     }

@@ -123,11 +123,12 @@ def results(tasks: Sequence[Task], scores: Scores, *, resamples: int, seed: int)
         for name, value in whole.items():
             spread = np.concatenate([block[name] for block in drawn])
             everything.append((float(value[0]), spread))
-            span = interval_json(interval(float(value[0]), spread))
+            span = interval_json(interval(float(value[0]), spread, bounds=metrics.bounds(name)))
             rows.append({"field": task.name, "metric": name, **span, "floor": number(floor.get(name, float("nan")))})
     if len(tasks) > 1:
         mean, spread = np.mean([value for value, _ in everything]), np.mean([s for _, s in everything], axis=0)
-        rows.append({"field": "mean", "metric": "r2", **interval_json(interval(float(mean), spread)), "floor": 0.0})
+        span = interval_json(interval(float(mean), spread, bounds=metrics.bounds("r2")))
+        rows.append({"field": "mean", "metric": "r2", **span, "floor": 0.0})
     return rows
 
 
