@@ -83,3 +83,4 @@ def test_biased_dot_with_rows_of_classes_is_a_linear_layer():
     classes = torch.cat([layer.weight, layer.bias[:, None]], dim=1)
     anything = torch.randn(4, 1)
     assert torch.allclose(BiasedDot()(torch.cat([h, anything], dim=1), classes), layer(h), atol=1e-6)
+    assert torch.allclose(BiasedDot()(h, classes), layer(h), atol=1e-6)  # a query is one number shorter than a key

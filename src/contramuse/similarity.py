@@ -34,11 +34,11 @@ class Similarity(nn.Module):
 
     @abstractmethod
     def vectors(
-        self, q: Float[Tensor, "q d"], k: Float[Tensor, "k d"]
+        self, q: Float[Tensor, "q d"], k: Float[Tensor, "k c"]
     ) -> tuple[Float[Tensor, "q e"], Float[Tensor, "k e"]]:
-        """Vectors whose inner products are the similarity before the temperature."""
+        """Vectors whose inner products are the similarity before the temperature; c = d but for ``BiasedDot``."""
 
-    def forward(self, q: Float[Tensor, "q d"], k: Float[Tensor, "k d"]) -> Float[Tensor, "q k"]:
+    def forward(self, q: Float[Tensor, "q d"], k: Float[Tensor, "k c"]) -> Float[Tensor, "q k"]:
         """S: inner products over the temperature, which divides q d numbers and not q k."""
         left, right = self.vectors(q, k)
         if self.log_scale is None:

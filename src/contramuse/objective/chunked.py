@@ -26,7 +26,7 @@ def chunked(
     similarity: Similarity,
     objective: Objective,
     q: Float[Tensor, "q d"],
-    keys: Float[Tensor, "k d"],
+    keys: Float[Tensor, "k c"],
     rows_q: Rows,
     rows_k: Rows,
     target: Callable[[Rows, Rows], Tensor],
