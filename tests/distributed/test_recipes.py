@@ -11,7 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from smallrecipes import names
 
-STEPS = 6
+STEPS = 8
 
 
 def worker(rank: int, root: Path, meeting: Path) -> None:
@@ -39,7 +39,7 @@ def worker(rank: int, root: Path, meeting: Path) -> None:
         batch = Batch(0, data._see(stream.next_batch(), "train", 0, rank), {})
         assert isinstance(stream.next_batch(), Drawn)
         weights = [w for w in module.parameters() if w.requires_grad]
-        optimizer = torch.optim.Adam(weights, lr=3e-4)
+        optimizer = torch.optim.Adam(weights, lr=1e-3)
         losses = []
         for _ in range(STEPS):
             loss = module.loss_of(batch)
@@ -84,7 +84,7 @@ def results(corpus_libraries: Path, tmp_path_factory: pytest.TempPathFactory) ->
 def test_a_recipe_trains_in_two_processes(name: str, results: dict[str, dict]) -> None:
     found = results[name]
     assert found["same"]
-    assert min(found["losses"][-2:]) < found["losses"][0]
+    assert min(found["losses"][-3:]) < max(found["losses"][:2])  # a queue is filled by the first step
 
 
 if __name__ == "__main__":
