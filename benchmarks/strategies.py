@@ -135,13 +135,13 @@ def main() -> None:
         library = given.library or prepare(given.out, given.tracks)
         with ThreadPoolExecutor(given.workers) as pool:
             list(pool.map(lambda system: measure(system, given.out, library, given.rows), chosen))
-    page = table(given.out, given.rows, chosen)
+    tables = page(given.out, given.rows, chosen)
     if given.write is not None:
         text = given.write.read_text(encoding="utf-8")
         before, after = text.split(START)[0], text.split(END)[1]
-        given.write.write_text(f"{before}{START}\n{page}\n{END}{after}", encoding="utf-8")
+        given.write.write_text(f"{before}{START}\n{tables}\n{END}{after}", encoding="utf-8")
     else:
-        print(page)
+        print(tables)
 
 
 def command(*words: object) -> None:
@@ -196,10 +196,15 @@ def measure(system: System, out: Path, library: Path, rows: int) -> None:
         command("embed", folder / "run" / "model-last", library, "-o", folder / "embeddings")
     first = system.name == SYSTEMS[0].name
     has_lists = "playlists" in json.loads((library / "library.json").read_text(encoding="utf-8"))["groups"]
-    for verb, file in (("probe", "probe.json"), ("playlists", "playlists.json")):
-        if not (folder / file).exists() and (verb == "probe" or has_lists):
+    steps = {
+        "linear": ("probe", ["--seeds", 1, "--probe", "linear"]),
+        "knn": ("probe", ["--seeds", 1, "--probe", "knn"]),
+        **({"playlists": ("playlists", ["--ranking", "centroid"])} if has_lists else {}),
+    }
+    for name, (verb, more) in steps.items():
+        file = f"{name}.json"
+        if not (folder / file).exists():
             baselines = "random,mfcc" if first else "none"
-            more = ["--seeds", 1, "--probe", "linear"] if verb == "probe" else ["--ranking", "centroid"]
             command(
                 verb, folder / "embeddings", "--library", library, "--protocol", "split", "--baselines", baselines,
                 "--json", folder / file, *more,
@@ -207,43 +212,53 @@ def measure(system: System, out: Path, library: Path, rows: int) -> None:
     print(f"{system.name}: done", flush=True)
 
 
-def scores(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
-    """System -> factor -> value, low, high."""
+METRICS = {"genre": "accuracy", "key": "accuracy", "instruments": "average_precision"}
+
+
+def scores(folder: Path, probe: str) -> dict[str, dict[str, dict[str, Any]]]:
+    """System -> factor -> value, low, high; with the probe "linear" or "knn"."""
     found: dict[str, dict[str, dict[str, Any]]] = {}
-    probe = json.loads((folder / "probe.json").read_text(encoding="utf-8"))
-    first = {task["field"]: task["metrics"][0]["name"] if isinstance(task["metrics"][0], dict) else task["metrics"][0]
-             for task in probe["tasks"]}  # fmt: skip
-    wanted = {**first, "instruments": "average_precision"}
-    for task in probe["tasks"]:
+    told = json.loads((folder / f"{probe}.json").read_text(encoding="utf-8"))
+    for task in told["tasks"]:
         for result in task["results"]:
-            if result["metric"] == wanted[task["field"]]:
+            if result["metric"] == METRICS.get(task["field"], task["metrics"][0]):
                 found.setdefault(result["system"], {})[task["field"]] = result
-    for group in probe["retrieval"]:
+    for group in told["retrieval"]:
         for result in group["results"]:
-            if result["metric"] == "recall_at_1":
+            if result["metric"] == "recall_at_1" and group["group"] != "playlists":
                 found.setdefault(result["system"], {})[group["group"]] = result
-    if not (folder / "playlists.json").exists():
-        return found
-    lists = json.loads((folder / "playlists.json").read_text(encoding="utf-8"))
-    for result in lists["results"]:
-        if result["metric"].startswith("ndcg") and result.get("ranking", "centroid") == "centroid":
-            found.setdefault(result["system"], {}).setdefault("playlists", result)
+    if (folder / "playlists.json").exists():
+        for result in json.loads((folder / "playlists.json").read_text(encoding="utf-8"))["results"]:
+            if result["metric"] == "ndcg_at_10" and result["ranking"] != "vote":
+                found.setdefault(result["system"], {}).setdefault("playlists", result)
     return found
 
 
 FACTORS = ("genre", "instruments", "key", "tempo", "arousal", "valence", "artist", "playlists")
 
 
-def table(out: Path, rows: int, systems: Sequence[System]) -> str:
-    """The table in Markdown; a factor that a strategy is for is in bold."""
+def page(out: Path, rows: int, systems: Sequence[System]) -> str:
+    """Both tables in Markdown."""
+    return "\n\n".join(
+        [
+            "### By a linear probe: what can be read out of the vectors", table(out, systems, "linear"),
+            "### By their neighbours: what the vectors call alike (k-NN probe)", table(out, systems, "knn"),
+            f"{rows:,} rows of 4 s each.",
+        ]
+    )  # fmt: skip
+
+
+def table(out: Path, systems: Sequence[System], probe: str) -> str:
+    """One table; a factor that a strategy is for is in bold."""
     lines: list[str] = []
     for system in systems:
         folder = out / system.name.replace(", ", "-").replace(" ", "-")
-        if not (folder / "probe.json").exists():
+        if not (folder / f"{probe}.json").exists():
             continue
-        found = scores(folder)
-        own = next(name for name in found if not name.startswith(("random", "MFCC", "popular")))
-        factors = [name for name in FACTORS if name in found[own]] or sorted(found[own])
+        found = scores(folder, probe)
+        own = next(name for name in found if not name.startswith(("random", "MFCC", "popular", "CF", "albums")))
+        factors = [name for name in FACTORS if name in found[own]]
+        factors = factors if len(factors) > 2 else sorted(found[own])
         if not lines:
             lines = [f"| strategy | what attracts | {' | '.join(factors)} |", f"|---|---|{'---|' * len(factors)}"]
         others = [name for name in found if system is systems[0] and name.startswith(("random weights", "MFCC"))]
@@ -253,13 +268,13 @@ def table(out: Path, rows: int, systems: Sequence[System]) -> str:
         ]:
             cells = [_cell(found[name].get(factor), factor in aims) for factor in factors]
             lines.append(f"| {title} | {idea} | {' | '.join(cells)} |")
-    return "\n".join([*lines, "", f"{rows:,} rows of 4 s each."])
+    return "\n".join(lines)
 
 
 def _cell(result: dict[str, Any] | None, aimed: bool) -> str:
     if result is None:
         return "—"
-    text = f"{result['value']:.3f} [{result['low']:.2f}, {result['high']:.2f}]".replace("0.", ".")
+    text = f"{result['value']:.3f} [{result['low']:.2f}, {result['high']:.2f}]".replace("-0.", "−.").replace("0.", ".")
     return f"**{text}**" if aimed else text
 
 
