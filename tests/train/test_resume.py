@@ -83,8 +83,10 @@ def assert_same_run(one: Path, other: Path) -> None:
         ("train.accumulate=2", "train.optimizer={kind: lars, lr: 0.5}"),
         ("train.optimizer={kind: sgd, lr: 0.01}", "train.clip=1", "train.precision=bf16"),
         ("train.schedule={kind: plateau, patience: 0, factor: 0.5}", "train.optimizer.lr=0.3", "train.watch_every=2"),
+        ("contrasts.0.objective=sog_clr",),
+        ("contrasts.0.objective=sigreg", "contrasts.0.similarity=euclidean"),
     ],
-    ids=["adamw", "accumulated lars", "sgd in bf16", "plateau"],
+    ids=["adamw", "accumulated lars", "sgd in bf16", "plateau", "denominators of tracks", "directions of a step"],
 )
 def test_ten_steps_are_five_and_five_more(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
