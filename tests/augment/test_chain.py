@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from contramuse.augment import PRESETS, Augmentation, Chain, Params
+from contramuse.augment import AUGMENTATIONS, PRESETS, Augmentation, Chain, Params
 from contramuse.augment.cut import Reverse
 from contramuse.augment.filters import Filter
 from contramuse.augment.level import Gain, Polarity
@@ -99,7 +99,7 @@ def test_only_the_generator_given_is_used() -> None:
 
 
 def test_autocast_and_training_mode_do_not_matter() -> None:
-    x, chain = music(12).requires_grad_(), Chain(PRESETS["semisupcon"](RATE))
+    x, chain = music(12), Chain(PRESETS["semisupcon"](RATE))
     params = chain.draw(12, seeded())
     expected = chain.apply(x.detach(), params)
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -113,3 +113,23 @@ def test_a_batch_of_features() -> None:
     x, chain = torch.rand(6, 40, 80, generator=seeded()), Chain((TimeMask(), FrequencyMask(p=0.5), FeatureMixup(p=0.5)))
     params = chain.draw(6, seeded())
     assert torch.equal(chain.apply(x, params), one_by_one(chain, x, params))
+
+
+@pytest.mark.parametrize("kind", ["band_shift", "feature_mixup", "frequency_mask", "time_mask", "time_warp"])
+def test_gradients_flow_through_changes_of_features(kind: str) -> None:
+    """All of these are homogeneous, f(a x) = a f(x), so by Euler x . grad(v . f) = v . f(x): a front end can learn."""
+    generator = torch.Generator().manual_seed(4)
+    chain = Chain(tuple(AUGMENTATIONS[kind](p=p) for p in (1.0, 0.5)))
+    leaf = torch.randn(6, 64, 98, generator=generator).requires_grad_()
+    v = torch.randn(6, 64, 98, generator=generator)
+    changed = chain.apply(leaf * 1.0, chain.draw(6, generator))
+    (v * changed).sum().backward()
+    assert not torch.equal(changed, leaf)
+    assert float((leaf.grad * leaf).sum()) == pytest.approx(float((v * changed).sum()), rel=1e-3)
+
+
+def test_nothing_to_do_lets_the_gradient_through() -> None:
+    leaf = torch.randn(3, 4, 5).requires_grad_()
+    chain = Chain(())
+    chain.apply(leaf, chain.draw(3, torch.Generator().manual_seed(0))).sum().backward()
+    assert torch.equal(leaf.grad, torch.ones(3, 4, 5))

@@ -67,3 +67,14 @@ def test_losses_of_a_step_add_up_and_are_logged(library: Library, tmp_path: Path
     assert {f"valid_{name}" for name in names} <= set(outcome.found)
     pictures = sorted(path.name for path in (tmp_path / "run" / "pictures").iterdir())
     assert pictures == ["step-000000.png", "step-000003.png"]
+
+
+@pytest.mark.parametrize("augment", ["[]", "[{kind: time_mask, p: 1.0}]", "[{kind: feature_mixup}]"])
+def test_a_learned_front_end_learns(library: Library, augment: str) -> None:
+    recipe = small(
+        "tiny", "train.batch=4", f"views.audio.augment={augment}", SMALL, "views.audio.take.seconds=0.5",
+        "towers.audio.frontend={kind: sinc_net, filters: 32}",
+    )  # fmt: skip
+    contrastive = Contrastive(recipe, sample_rate=library.sample_rate)
+    contrastive.loss_of(MusicData(recipe, library).example()).backward()
+    assert all(bool((weight.grad != 0).any()) for weight in contrastive.tower("audio").frontend.parameters())

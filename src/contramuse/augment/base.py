@@ -23,7 +23,9 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation(ABC):
-    """A random change of the rows of a batch. Only rows drawn as active are computed; no gradient flows through.
+    """A random change of the rows of a batch. Only rows drawn as active are computed.
+
+    Gradients flow through changes of features, so that a front end before them can be learned.
 
     Args:
         p: chance that a row is changed, in [0, 1].
@@ -44,7 +46,6 @@ class Augmentation(ABC):
         active = torch.rand(n, generator=generator) < self.p
         return {"active": active, **self._draw(n, generator)}
 
-    @torch.no_grad()
     def apply(self, x: Float[Tensor, "b c t"], params: Params) -> Float[Tensor, "b c t"]:
         """The batch with its active rows changed; ``x`` itself is left as it is."""
         rows = params["active"].cpu().nonzero().squeeze(1)

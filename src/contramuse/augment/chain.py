@@ -38,7 +38,6 @@ class Chain(Augmentation):
     def _apply(self, x: Float[Tensor, "b c t"], params: Params) -> Float[Tensor, "b c t"]:
         return self.apply(x, params)
 
-    @torch.no_grad()
     def apply(self, x: Float[Tensor, "b c t"], params: Params) -> Float[Tensor, "b c t"]:
         """The batch, changed; ``x`` itself is left as it is. Parameter "i.name" is augmentation i's "name"."""
         waiting = _Waiting(x.clone())

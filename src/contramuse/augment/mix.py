@@ -42,7 +42,6 @@ class Mixup(Augmentation):
         partner = torch.empty_like(circle).scatter_(0, circle, circle.roll(1))
         return {"weight": torch.from_numpy(weight).float(), "partner": partner}
 
-    @torch.no_grad()
     def apply(self, x: Float[Tensor, "b c t"], params: Params) -> Float[Tensor, "b c t"]:
         """The batch with its active rows mixed; ``x`` itself is left as it is."""
         weight = torch.where(params["active"].to(x.device), params["weight"].to(x.device), 1.0)[:, None, None]
