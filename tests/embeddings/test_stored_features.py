@@ -47,6 +47,8 @@ def test_vectors_of_stored_mels_are_the_mean_over_windows(tmp_path: Path) -> Non
     audio = contramuse.load(make_model(tmp_path / "audio", overrides=["sample_rate=62"]))
     with pytest.raises(LibraryError, match="holds stored features, the model wants audio"):
         embed_library(audio, library, tmp_path / "no")
+    with pytest.raises(LibraryError, match="holds stored features, the model wants audio"):  # and not: has 62 Hz
+        embed_library(contramuse.load(make_model(tmp_path / "usual")), library, tmp_path / "no")
     sound = write_library(tmp_path / "sound", tracks=2, seconds=3.0, sample_rate=62)
     with pytest.raises(LibraryError, match="holds audio, the model wants stored features"):
         embed_library(model, sound, tmp_path / "no")

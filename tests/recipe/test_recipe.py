@@ -1,5 +1,7 @@
 import json
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -227,3 +229,17 @@ def test_embeddings_of_different_sizes_are_told_before_training() -> None:
         load_recipe("playlist_cross", ["towers.cf.encoder.out=64"])
     with pytest.raises(RecipeError, match="class 17"):
         load_recipe("clmr_supervised", ["towers.class.encoder.dim=16"])
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [("towers.cf.encoder.width=100", "vectors of 301"), ("towers.genre.encoder.width=2", "classes: 3")],
+)
+def test_a_width_that_is_not_the_librarys_is_told_before_training(override: str, told: str) -> None:
+    field = SimpleNamespace(classes=("jig", "rock", "waltz"))
+    library = SimpleNamespace(vectors=lambda name: np.zeros((2, 301)), fields={"genre": field})
+    with pytest.raises(RecipeError, match=rf"{told}.*width=0"):
+        load_recipe("playlist_cross", [override]).fitted(library)  # type: ignore[arg-type]
+    fitted = load_recipe("playlist_cross", ["towers.genre.encoder.width=5"]).fitted(library)  # type: ignore[arg-type]
+    assert fitted.resolved()["towers"]["cf"]["encoder"]["width"] == 301
+    assert fitted.fitted(library).hash == fitted.hash  # type: ignore[arg-type]

@@ -63,6 +63,8 @@ def test_a_run_of_a_version_with_fewer_settings_goes_on(library: Library, tmp_pa
         (["tiny", "--data", "LIBRARY", "-o", "RUN", "views.audio.take.seconds=0.01"], "too short for n_fft 1024"),
         (["tiny", "--data", "LIBRARY", "-o", "RUN", "contrasts.0.target.by=nobody", *SETTINGS], "no such id"),
         (["--resume", "run", "-o", "other"], "Leave out -o"),
+        (["--resume", "run", "train.batch=4"], "A run goes on with its own settings"),
+        (["train.batch=4", "--data", "LIBRARY"], "Write RECIPE first"),
         (["tini", "--data", "LIBRARY"], "is not a shipped recipe"),
         (["tiny", "--data", "LIBRARY", "train.batch=many"], "train.batch"),
         (["tiny", "--data", "LIBRARY", "--devices", "two"], "is not a number of devices"),

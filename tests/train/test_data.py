@@ -1,11 +1,14 @@
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from contramuse.catalogue.decoding import Decoding
 from contramuse.catalogue.library import Library
-from contramuse.errors import LibraryError
+from contramuse.catalogue.prepare import prepare
+from contramuse.errors import LibraryError, UserError
 from contramuse.recipe import load_recipe
 from contramuse.sampling import generator_for
 from contramuse.train.data import Ahead, Batch, MusicData
@@ -105,3 +108,19 @@ def test_reading_ahead_draws_nothing_from_the_global_generator(library: Library)
     data.close()
     generator_for(0, "x")
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_features_and_audio_are_not_taken_for_each_other(library: Library, tmp_path: Path) -> None:
+    (tmp_path / "mels").mkdir()
+    for i in range(6):
+        np.save(tmp_path / f"mels/{i}.npy", np.random.default_rng(i).uniform(-80, 0, (48, 200)))
+    prepare(tmp_path / "mels", tmp_path / "lib", decoding=Decoding(sample_rate=62, frame_rate=62.5, workers=1))
+    mels = Library.open(tmp_path / "lib")
+    told = "holds stored features, and tower audio of the recipe takes audio.*{kind: stored, bands: 48}"
+    for rate in ([], ["sample_rate=62"]):
+        with pytest.raises(UserError, match=told):
+            MusicData(load_recipe("tiny", rate), mels)
+    stored = "towers.audio.frontend={kind: stored, bands: 48}"
+    recipe = load_recipe("playlist_self", [stored, f"sample_rate={library.sample_rate}"])
+    with pytest.raises(UserError, match="holds audio, and tower audio of the recipe takes stored features"):
+        MusicData(recipe, library)

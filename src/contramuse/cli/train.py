@@ -52,6 +52,9 @@ def train(
     began = time.monotonic()
     if resume is None and recipe is None:
         raise UserError("is missing", name="RECIPE", fix="Give one of `contramuse recipes`, e.g. masked.")
+    if recipe is not None and "=" in recipe and not Path(recipe).exists():
+        fix = "A run goes on with its own settings." if resume else "Write RECIPE first: contramuse train masked ..."
+        raise UserError("is a setting, and no recipe stands before it", name="RECIPE", value=recipe, fix=fix)
     if resume is not None and out is not None:
         raise UserError("goes on in its own folder", name="--resume", value=resume, fix="Leave out -o.")
     if resume is not None and origin is not None:

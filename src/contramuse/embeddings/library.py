@@ -91,17 +91,17 @@ def check_fits(library: Library, *, sample_rate: int, frontend: nn.Module) -> No
     Raises:
         LibraryError: the library has another sample rate, or holds features for a model of audio, or the reverse.
     """
-    if library.sample_rate != sample_rate:
-        raise LibraryError(
-            f"has {library.sample_rate} Hz, the model wants {sample_rate} Hz", name="library", value=library.root,
-            fix=f"Prepare a library at {sample_rate} Hz, or embed the music's folder itself.",
-        )  # fmt: skip
     stored = isinstance(library.store, FeatureStore)
     if stored != isinstance(frontend, Stored):
         holds, wants = ("stored features", "audio") if stored else ("audio", "stored features")
         raise LibraryError(
             f"holds {holds}, the model wants {wants}", name="library", value=library.root,
             fix="Give a library of the kind that the model was trained on.",
+        )  # fmt: skip
+    if library.sample_rate != sample_rate:
+        raise LibraryError(
+            f"has {library.sample_rate} Hz, the model wants {sample_rate} Hz", name="library", value=library.root,
+            fix=f"Prepare a library at {sample_rate} Hz, or embed the music's folder itself.",
         )  # fmt: skip
 
 

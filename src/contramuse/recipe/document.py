@@ -105,12 +105,17 @@ class Recipe:
 
         Raises:
             LibraryError: the library lacks what a view takes.
+            RecipeError: an encoder has a width that is not the library's.
         """
         wide = copy.deepcopy(self._resolved)
         for view, take in self.build_takes().items():
-            encoder = wide["towers"][wide["views"][view]["tower"]].get("encoder") or {}
+            tower = wide["views"][view]["tower"]
+            encoder = wide["towers"][tower].get("encoder") or {}
             if encoder.get("width") == 0:
                 encoder["width"] = take.width(library)
+            elif encoder.get("width"):
+                exact = wide["views"][view]["take"]["kind"] == "vector"
+                _check_width(encoder["width"], take.width(library), f"towers.{tower}.encoder", exact=exact)
         return Recipe(self.name, wide)
 
     def view_towers(self) -> dict[str, str]:
@@ -237,6 +242,14 @@ def _rate_of(written: Any) -> int:
     """The sample rate that is written, or the default; one that is no number is told with the other mistakes."""
     rate = written.get("sample_rate") if isinstance(written, Mapping) else None
     return rate if type(rate) is int else Document.sample_rate
+
+
+def _check_width(width: int, has: int, place: str, *, exact: bool) -> None:
+    """Refuse an encoder of vectors that is not as wide as they are, and one of classes with fewer than there are."""
+    if has and (width != has if exact else width < has):
+        what = "vectors of" if exact else "classes:"
+        fix = f"Set {place}.width=0, which is what the library has."
+        raise RecipeError(f"the library has {what} {has}", name=f"{place}.width", value=width, fix=fix)
 
 
 def _refuse(name: str, mistakes: Mistakes) -> None:

@@ -18,7 +18,7 @@ from torch import Tensor
 from contramuse.errors import LibraryError, UserError
 from contramuse.rows import Rows
 from contramuse.sampling import Batches, Drawn, generator_for
-from contramuse.views import Chance, Facts
+from contramuse.views import Chance, Crop, Facts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -113,11 +113,13 @@ class MusicData(LightningDataModule):
 
     Raises:
         LibraryError: no training track is left.
-        UserError: the library has another sample rate than the recipe wants.
+        UserError: the library has another sample rate than the recipe wants, or holds features and the recipe wants
+            audio, or the reverse.
     """
 
     def __init__(self, recipe: Recipe, library: Library) -> None:
         super().__init__()
+        _check_kind(recipe, library)
         if library.sample_rate != recipe.sample_rate:
             raise UserError(
                 f"the recipe wants {recipe.sample_rate} Hz and the library has {library.sample_rate} Hz",
@@ -261,3 +263,24 @@ class MusicData(LightningDataModule):
         """End the thread."""
         if self._loader:
             self._loader.close()
+
+
+def _check_kind(recipe: Recipe, library: Library) -> None:
+    """Make sure that crops of features go to a tower of features, and crops of audio to one of audio."""
+    towers, featured = recipe.resolved()["towers"], library.info.get("kind") == "features"
+    for view, take in recipe.build_takes().items():
+        name = recipe.view_towers()[view]
+        if not isinstance(take, Crop) or towers[name].get("follow"):
+            continue
+        frontend = towers[name].get("frontend") or {}
+        if featured == (frontend.get("kind") == "stored"):
+            continue
+        bands = library.info.get("bands", 48)
+        fix = f"Prepare the music itself, or set towers.{name}.frontend={{kind: stored, bands: {bands}}}."
+        if not featured:
+            fix = f"Prepare features (--features), or give towers.{name} a frontend of audio, e.g. log_mel."
+        raise UserError(
+            f"holds {'stored features' if featured else 'audio'}, and tower {name} of the recipe takes "
+            f"{'audio' if featured else 'stored features'}",
+            name="library", value=library.root, fix=fix,
+        )  # fmt: skip
