@@ -132,6 +132,7 @@ def test_embeddings_of_another_space_are_refused_with_the_command(run, world, tm
     [
         (["--genre", "lvely"], "Did you mean lively?"),
         (["--tag", "mood=calm"], "It was trained with: genre."),
+        (["--genre", "no such thing"], "--genre: 'no such thing'"),
         (["--tag", "calm"], "FIELD=VALUE"),
         (["--tag", "genre="], "FIELD=VALUE"),
         (["--playlist", "calmer"], "Did you mean calm?"),

@@ -146,7 +146,9 @@ def prepare(
         changes = journal.end_scan()
         if not sum(changes[name] for name in ("added", "changed", "unchanged")):
             problem, what = ("holds no .npy files", "arrays") if stored else ("holds no audio", "music")
-            raise UserError(problem, name="folder", value=folder, fix=f"Give the folder that holds the {what}.")
+            other = "without --features music is looked for" if stored else ".npy arrays are taken with --features"
+            fix = f"Give the folder that holds the {what}; {other}."
+            raise UserError(problem, name="folder", value=folder, fix=fix)
         if stored:
             decoding = replace(decoding, bands=_bands(journal, decoding, folder))
         job = job or (read_features if stored else decode_file)

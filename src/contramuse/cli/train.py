@@ -94,6 +94,9 @@ def _run(
 
     if resume is not None:
         facts = stored_run(resume)
+        if facts.get("kind") == "fine-tuning":
+            fix = f"Go on with `contramuse finetune --resume {resume}`."
+            raise UserError("is a run of fine-tuning", name="--resume", value=resume, fix=fix)
         places: list[Path] = data or [Path(place) for place in facts.get("libraries", [facts["library"]])]
         found, run = stored_recipe(resume), resume
         minutes = minutes or facts["minutes"]

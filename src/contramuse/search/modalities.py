@@ -135,11 +135,16 @@ def _tag_view(model: Model, field: str) -> tuple[str, list[str]]:
         return known[field]
     if not known:
         raise UserError(
-            "the model has no tower of tags", name="--tag", value=field,
+            "the model has no tower of tags", name=_option(field), value=field,
             fix="Train one that has, e.g. `contramuse train playlist_cross`.",
         )  # fmt: skip
     fix = f"It was trained with: {', '.join(known)}."
-    raise UserError("the model has no tower of this field", name="--tag", value=field, fix=fix)
+    raise UserError("the model has no tower of this field", name=_option(field), value=field, fix=fix)
+
+
+def _option(field: str) -> str:
+    """The option by which classes of a field are asked for."""
+    return "--genre" if field == "genre" else "--tag"
 
 
 def _told(model: Model, kind: str) -> dict[str, Any]:
@@ -161,9 +166,9 @@ def _numbers(field: str, names: Sequence[str], classes: Sequence[str], *, most: 
             hint = f"Did you mean {', '.join(near)}? " if near else ""
             listed = ", ".join(classes[:LISTED]) + (f" and {len(classes) - LISTED} more" if classes[LISTED:] else "")
             fix = f"{hint}Known: {listed}."
-            raise UserError(f"is no {field} that the model knows", name="--tag", value=name, fix=fix)
+            raise UserError(f"is no {field} that the model knows", name=_option(field), value=name, fix=fix)
     numbers = sorted({place[name.casefold()] for name in names})
     if len(numbers) > most:
         fix = f"Give at most {most}, as in training."
-        raise UserError(f"are too many of {field}", name="--tag", value=len(numbers), fix=fix)
+        raise UserError(f"are too many of {field}", name=_option(field), value=len(numbers), fix=fix)
     return numbers

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _SHARED = "CONTRAMUSE_RUN"
 """Environment variable that tells the processes launched for other devices the folder of the first."""
 
-_MADE_BY = "Give the folder that `contramuse train` made."
+_MADE_BY = "Give the folder that `contramuse train` or `finetune` made."
 _BEFORE_TRAINING = ("recipe.yaml", "run.json", "log.csv", "tensorboard", "checkpoints")
 
 

@@ -21,6 +21,8 @@ def test_fine_tunes_goes_on_and_tests(
     status, out, _ = run("finetune", "--resume", folder)
     assert status == 0
     assert "going on from step 2" in out
+    status, _, err = run("train", "--resume", folder)
+    assert (status, f"Go on with `contramuse finetune --resume {folder}`" in err) == (2, True)
     status, out, _ = run(
         "finetune", "--evaluate", folder, "--aggregate", "logits", "--split", "valid", "--json", "v.json"
     )
