@@ -94,6 +94,17 @@ def test_rows_that_are_left_out_neither_ask_nor_are_asked() -> None:
     assert float(contrast.loss(changed, rows)) == pytest.approx(float(contrast.loss(z, rows)), abs=1e-7)
 
 
+def test_what_keeps_embeddings_spread_does_not_see_rows_that_are_left_out() -> None:
+    contrast = Contrast(between=["a"], target=Same(), similarity=Euclidean(), objective=VICReg(), absent="leave_out")
+    z, silent = drawn(8), torch.arange(8) % 4 == 1
+    every = Rows.of(track=[i // 2 for i in range(8)], view=[i % 2 for i in range(8)], silent=silent)
+    some = Rows.of(track=every.ids["track"][~silent], view=every.ids["view"][~silent])
+    expected = float(contrast.loss({"a": z[~silent]}, {"a": some}))
+    assert float(contrast.loss({"a": z}, {"a": every})) == pytest.approx(expected, rel=1e-6)
+    nobody = Rows.of(track=range(8), view=[0] * 8, silent=torch.ones(8, dtype=torch.bool))
+    assert float(contrast.loss({"a": z.requires_grad_()}, {"a": nobody})) == 0.0
+
+
 # --- who asks, who is asked ------------------------------------------------------------------------------------------
 
 

@@ -133,7 +133,12 @@ class Contrast(nn.Module):
             everywhere = total(counts.sum()).clamp(min=1)
             if self.queue is not None and self.training:
                 self._remember(embeddings, rows)
-            return (losses * counts).sum() * (world_size() / everywhere) + self.objective.regularise(gather(z))
+            every = gather(z)
+            if self.absent == "leave_out":
+                silent = torch.cat([rows[view].silent for view in self.queries])
+                every = every[gather(silent.long()[:, None])[:, 0] == 0]
+            spread = self.objective.regularise(every) if len(every) else every.sum()
+            return (losses * counts).sum() * (world_size() / everywhere) + spread
 
     def _per_row(self, embeddings: Mapping[str, Tensor], rows: Mapping[str, Rows]) -> tuple[Tensor, Tensor]:
         """Loss of each query, and which count."""
