@@ -71,6 +71,13 @@ def supervised(name: str, target: str, field: str, *, augment: str = TRANSPOSED)
     return System(name, f"crops of a track, and tracks alike in {field}", settings=settings, aims=(field,))
 
 
+def taught(name: str, target: str, field: str) -> System:
+    """SupCon by one label field: every track is labelled, and its own crops are alike no more than others."""
+    wanted = f"contrasts=[{{between: [audio], target: {target}, {COSINE}}}]"
+    settings = (f"sampler={{kind: mixed, labels: {field}, labelled: 1.0}}", wanted)
+    return System(name, f"tracks alike in {field}, and nothing else", settings=settings, aims=(field,))
+
+
 def pairs(name: str, by: str, target: str, aims: tuple[str, ...], *, repeats: str = "never") -> System:
     """PlaylistContrastive: pairs of tracks from lists."""
     return System(
@@ -95,6 +102,10 @@ SYSTEMS = (
     supervised("by tempo", "{kind: tempo, value: tempo}", "tempo"),
     supervised("by arousal", "{kind: kernel, value: arousal, width: 0.1}", "arousal"),
     supervised("by valence", "{kind: kernel, value: valence, width: 0.1}", "valence"),
+    taught("genre alone", "{kind: shared, labels: genre}", "genre"),
+    taught("instruments alone", "{kind: dice, labels: instruments}", "instruments"),
+    taught("tempo alone", "{kind: tempo, value: tempo}", "tempo"),
+    taught("arousal alone", "{kind: kernel, value: arousal, width: 0.1}", "arousal"),
     pairs("playlists", "playlists", "{kind: same, by: group}", ("playlists",)),
     pairs("artists", "artist", "{kind: same, by: artist}", ("artist",), repeats="across_lists"),
     System("audio, lists, genre", "audio, playlist vector and genre of a track (PlaylistContrastive A,G,P)",
