@@ -260,7 +260,7 @@ def test_a_library_beside_the_music_is_not_music(tmp_path: Path) -> None:
 
 def test_bad_input_is_told_and_nothing_is_left_behind(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="holds no audio.*arrays are taken with --features"):
+    with pytest.raises(UserError, match=r"holds no audio.*arrays are taken with --features"):
         run(tmp_path / "empty", tmp_path / "lib")
     assert not (tmp_path / "lib").exists()
     with pytest.raises(UserError, match="is not a folder"):

@@ -243,3 +243,24 @@ def test_a_width_that_is_not_the_librarys_is_told_before_training(override: str,
     fitted = load_recipe("playlist_cross", ["towers.genre.encoder.width=5"]).fitted(library)  # type: ignore[arg-type]
     assert fitted.resolved()["towers"]["cf"]["encoder"]["width"] == 301
     assert fitted.fitted(library).hash == fitted.hash  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_the_masked_transformer_may_take_the_place_of_any_encoder_of_audio(name: str) -> None:
+    tower = (
+        "{frontend: {kind: log_mel, n_fft: 512, hop: 256, n_mels: 32}, "
+        "encoder: {kind: mel_transformer, patch: [32, 8], dim: 64, depth: 1, heads: 2, segment: 8}}"
+    )
+    written = load_recipe(name).resolved()["towers"]["audio"]
+    parts = {part: written[part] for part in ("head", "heads", "over", "predictor") if written[part] is not None}
+    narrow = ["towers.class.encoder.dim=64"] if name == "clmr_supervised" else []
+    overrides = [f"towers.audio={tower}", *(f"towers.audio.{k}={json.dumps(v)}" for k, v in parts.items()), *narrow]
+    recipe = load_recipe(name, overrides)
+    tower = recipe.build_towers()["audio"]
+    output = tower.train()(torch.randn(2, 1, 100 * 8 * 256), torch.Generator().manual_seed(0))
+    assert all(len(one.z) == 2 for one in output.values())
+
+
+def test_a_tower_that_no_view_goes_to_is_told() -> None:
+    with pytest.raises(RecipeError, match=r"towers\.audoi.*is a tower of no view. Did you mean 'audio'"):
+        load_recipe("clmr", ["towers.audoi.encoder=sample_cnn"])

@@ -192,6 +192,10 @@ def check_names(resolved: Mapping[str, Any], mistakes: Mistakes) -> None:
                 if name not in contrast["between"]:
                     fix = nearest(name, contrast["between"])
                     mistakes.add(f"contrasts[{i}].{part}", name, "is not one of between", fix)
+    used = {view["tower"] for view in views.values()} | {spec["follow"] for spec in towers.values()}
+    for name in towers:
+        if name not in used and not mistakes.found:
+            mistakes.add(f"towers.{name}", name, "is a tower of no view", nearest(name, sorted(used - {""})))
     embed = resolved["embed"]
     if embed["tower"] not in towers:
         mistakes.add("embed.tower", embed["tower"], "is not a tower", nearest("audio", towers))

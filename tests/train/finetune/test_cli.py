@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from contramuse.catalogue.library import Library
+from minimodel import make_model
 
 
 def test_fine_tunes_goes_on_and_tests(
@@ -29,6 +30,18 @@ def test_fine_tunes_goes_on_and_tests(
     assert status == 0
     assert "valid split" in out
     assert Path("v.json").exists()
+
+
+def test_the_test_sees_what_the_head_learnt_from_where_a_model_gives_its_projection(
+    library: Library, tmp_path: Path, run: Any
+) -> None:
+    short = ["embed.window=0.5", "embed.hop=0.5", "views.audio.take.seconds=0.5"]
+    projecting = make_model(tmp_path / "model", overrides=[*short, "embed.output=[head]"])
+    status, out, err = run(
+        "finetune", projecting, "--data", library.root, "--field", "genre", "--epochs", 1, "-o", tmp_path / "run"
+    )
+    assert status == 0, out + err
+    assert "genre (accuracy)" in out
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def evaluate(
 def _classifier(run: Path, library: Library, *, field: str | None, untagged: str) -> tuple[Model, Head, Settings]:
     """The encoder, the head and the settings of a run, or of a model that has a classifier itself."""
     if (run / "run.json").exists() or not run.exists():
-        settings, model = stored_settings(run), load(run)
+        settings, model = stored_settings(run), load(run).giving(("encoder",))  # what its head has learnt from
         return model, load_head(run / "head", model_hash=model.model_hash), settings
     model = load(run)
     classes = model.info.get("extra", {}).get("classes")
