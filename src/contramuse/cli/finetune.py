@@ -28,14 +28,27 @@ def finetune(
         Path | None, typer.Option("--out", "-o", help="Folder of the run; runs/MODEL-FIELD-NUMBER by itself.")
     ] = None,
     encoder: Annotated[str | None, typer.Option(help="frozen or full; frozen if not given, full from scratch.")] = None,
-    head: Annotated[str, typer.Option(help="mlp (512, without biases) or linear.")] = "mlp",
+    head: Annotated[str, typer.Option(help="mlp (hidden layers with ReLU) or linear.")] = "mlp",
+    hidden: Annotated[int | None, typer.Option(help="Width of an mlp's hidden layers; 512 if not given.")] = None,
+    layers: Annotated[int | None, typer.Option(help="Hidden layers of an mlp; 1 if not given.")] = None,
+    bias: Annotated[
+        str | None, typer.Option(help="none or all layers of the head; none for an mlp, all for linear if not given.")
+    ] = None,
+    norm: Annotated[str | None, typer.Option(help="none, or batch: before each ReLU of an mlp.")] = None,
+    norm_out: Annotated[str | None, typer.Option(help="none, or layer: of an mlp's answers.")] = None,
     start: Annotated[str | None, typer.Option(help="model, or scratch: new weights. A recipe is from scratch.")] = None,
     optimizer: Annotated[str, typer.Option(help="adam, or sgd (Nesterov).")] = "adam",
     schedule: Annotated[str | None, typer.Option(help="constant, plateau (sgd's) or cosine.")] = None,
+    plateau_factor: Annotated[
+        float | None, typer.Option(help="Of the rate, at each plateau of the validation loss; 0.2 if not given.")
+    ] = None,
+    plateau_patience: Annotated[
+        int | None, typer.Option(help="Epochs without a fall that a plateau bears; 5 if not given.")
+    ] = None,
     rate: Annotated[float, typer.Option(help="Learning rate.")] = 3e-4,
     weight_decay: Annotated[float, typer.Option(help="Of matrices and kernels.")] = 1e-6,
     layer_decay: Annotated[float, typer.Option(help="Factor of the rate per block, from the head down.")] = 1.0,
-    dropout: Annotated[float, typer.Option(help="Before a linear head; after the hidden layer of an MLP.")] = 0.0,
+    dropout: Annotated[float, typer.Option(help="Before a linear head; after each hidden layer of an mlp.")] = 0.0,
     batch: Annotated[int, typer.Option(help="Windows per step.")] = 64,
     epochs: Annotated[int | None, typer.Option(help="Length of the run; 100 if nothing else is given.")] = None,
     steps: Annotated[int | None, typer.Option(help="Length of the run, instead of epochs.")] = None,
@@ -72,8 +85,11 @@ def finetune(
     95 % intervals. Ctrl-C saves; `--resume RUN` goes on.
     """
     began = time.monotonic()
+    of_head: dict[str, Any] = {"hidden": hidden, "layers": layers, "bias": bias, "norm": norm, "norm_out": norm_out}
+    of_plateau: dict[str, Any] = {"plateau_factor": plateau_factor, "plateau_patience": plateau_patience}
+    stored = {f"--{name.replace('_', '-')}": value for name, value in (of_head | of_plateau).items()}
     if evaluate is not None:
-        _forbid({"MODEL": model, "--resume": resume, "-o": out}, beside="--evaluate")
+        _forbid({"MODEL": model, "--resume": resume, "-o": out, **stored}, beside="--evaluate")
         _test(
             evaluate, data, field=field, untagged=untagged, aggregate=aggregate, split=split, corrupt=corrupt,
             json=json, accelerator=accelerator,
@@ -81,7 +97,8 @@ def finetune(
         return
     _forbid({"--corrupt": corrupt}, beside="training: give --evaluate RUN")
     if resume is not None:
-        _forbid({"MODEL": model, "-o": out, "--field": field, "--steps": steps, "--epochs": epochs}, beside="--resume")
+        length = {"--steps": steps, "--epochs": epochs}
+        _forbid({"MODEL": model, "-o": out, "--field": field, **length, **stored}, beside="--resume")
         _go_on(resume, data, minutes=minutes, accelerator=accelerator, json=json, began=began)
         return
     if model is None:
@@ -106,7 +123,7 @@ def finetune(
     settings = Settings(
         fields=tuple(field), rate=rate, weight_decay=weight_decay, layer_decay=layer_decay, dropout=dropout,
         batch=batch, epochs=100 if epochs is None else epochs, steps=steps or 0, patience=patience,
-        seconds=seconds or 0.0, share=share, valid_windows=valid_windows, seed=seed, **chosen,
+        seconds=seconds or 0.0, share=share, valid_windows=valid_windows, seed=seed, **chosen, **of_head, **of_plateau,
     )  # fmt: skip
     _begin(
         model, overrides or [], data, out, settings, minutes=minutes, accelerator=accelerator, json=json, began=began
@@ -115,7 +132,7 @@ def finetune(
 
 def _forbid(given: dict[str, Any], *, beside: str) -> None:
     for name, value in given.items():
-        if value:
+        if value or value == 0:
             raise UserError(f"does not go with {beside}", name=name, value=value, fix="Leave it out.")
 
 

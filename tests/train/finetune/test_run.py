@@ -135,7 +135,9 @@ class StoppedError(Exception):
     pass
 
 
-@pytest.mark.parametrize("changed", [{}, {"encoder": "full", "augment": "recipe", "segments": "all"}])
+@pytest.mark.parametrize(
+    "changed", [{}, {"encoder": "full", "augment": "recipe", "segments": "all", "layers": 2, "norm": "batch"}]
+)
 def test_a_run_that_dies_goes_on_to_the_same_bits(
     library: Library, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: Any
 ) -> None:

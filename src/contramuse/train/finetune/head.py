@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from contramuse.errors import ModelFileError
+from contramuse.errors import ModelFileError, UserError
 from contramuse.files import replacing
 from contramuse.probes.tasks import FieldKind
 from contramuse.train.finetune.labels import Labels, Scale
 from contramuse.train.finetune.module import build_head
 
-FORMAT, VERSION = "contramuse head", 1
+FORMAT, VERSION = "contramuse head", 2  # 1 had no settings: an MLP of 512 without biases, or a linear head
 WEIGHTS, INFO = "model.safetensors", "model.json"
 _AGAIN = "Give the folder of a run of `contramuse finetune`, or copy it again from its source."
 
@@ -45,7 +45,15 @@ class Head:
 
 
 def save_head(
-    folder: Path, module: nn.Module, *, head: str, dim_in: int, labels: Labels, scale: Scale, model_hash: str
+    folder: Path,
+    module: nn.Module,
+    *,
+    head: str,
+    settings: Mapping[str, Any],
+    dim_in: int,
+    labels: Labels,
+    scale: Scale,
+    model_hash: str,
 ) -> None:
     """Write a head.
 
@@ -53,6 +61,7 @@ def save_head(
         folder: of the head.
         module: its weights.
         head: its kind, "linear" or "mlp".
+        settings: of that kind, as ``build_head`` takes them.
         dim_in: size of the vectors that it takes.
         labels: what it answers.
         scale: of numeric answers.
@@ -63,9 +72,10 @@ def save_head(
     state = {name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()}
     data = save(state, metadata={"format": "pt"})
     info = {
-        "format": FORMAT, "version": VERSION, "head": head, "dim_in": dim_in, "fields": list(labels.fields),
-        "kind": labels.kind, "classes": list(labels.classes), "mean": scale.mean.tolist(),
-        "deviation": scale.deviation.tolist(), "model_hash": model_hash, "hash": hashlib.sha256(data).hexdigest(),
+        "format": FORMAT, "version": VERSION, "head": head, "settings": dict(settings), "dim_in": dim_in,
+        "fields": list(labels.fields), "kind": labels.kind, "classes": list(labels.classes),
+        "mean": scale.mean.tolist(), "deviation": scale.deviation.tolist(), "model_hash": model_hash,
+        "hash": hashlib.sha256(data).hexdigest(),
     }  # fmt: skip
     with replacing(folder / INFO) as info_file, replacing(folder / WEIGHTS) as weights_file:
         weights_file.write_bytes(data)
@@ -95,10 +105,12 @@ def load_head(folder: Path, *, model_hash: str) -> Head:
     from safetensors.torch import load
 
     try:
-        module = build_head(info["head"], dim_in=info["dim_in"], out=len(info["classes"]))
+        module = build_head(
+            info["head"], dim_in=info["dim_in"], out=len(info["classes"]), **info.get("settings", {})
+        )  # fmt: skip
         module.load_state_dict(load(data))
         scale = Scale(np.array(info["mean"], np.float64), np.array(info["deviation"], np.float64))
-    except (SafetensorError, RuntimeError, ValueError, TypeError) as error:
+    except (SafetensorError, UserError, RuntimeError, ValueError, TypeError) as error:
         raise _refuse(f"is damaged ({str(error).splitlines()[0]})", folder) from error
     module.eval().requires_grad_(False)
     return Head(module, tuple(info["fields"]), info["kind"], tuple(info["classes"]), scale, info)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from lightning.pytorch import LightningModule
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from contramuse.augment.chain import Chain
 
 FULL_SCALE = 32768
-HIDDEN = 512
 
 
 class Classifier(LightningModule):
@@ -50,8 +49,8 @@ class Classifier(LightningModule):
             inner.encoder.requires_grad_(True)
         torch.manual_seed(settings.seed)  # initial weights: torch's initialisers know no other generator
         self.head = build_head(
-            settings.head, dim_in=inner.dim, out=len(labels.classes), dropout=settings.dropout
-        )  # fmt: skip
+            settings.head, dim_in=inner.dim, out=len(labels.classes), dropout=settings.dropout, **settings.head_settings
+        )
         self.train()
 
     @property
@@ -124,8 +123,34 @@ class Classifier(LightningModule):
         return optimizer_over(groups, wanted)
 
 
-def build_head(kind: str, *, dim_in: int, out: int, dropout: float = 0.0) -> nn.Module:
-    """A classifier's head: CLMR's and SemiSupCon's linear one, or SemiSupCon's MLP of 512 without biases."""
+def build_head(
+    kind: str,
+    *,
+    dim_in: int,
+    out: int,
+    dropout: float = 0.0,
+    hidden: int = 512,
+    layers: int = 1,
+    bias: Literal["none", "all"] | None = None,
+    norm: Literal["none", "batch"] = "none",
+    norm_out: Literal["none", "layer"] = "none",
+) -> nn.Module:
+    """A classifier's head [b h] -> [b c]; the defaults are SemiSupCon's MLP and CLMR's linear head.
+
+    Args:
+        kind: "linear" or "mlp".
+        dim_in: size of the encoder's vector.
+        out: number of classes.
+        dropout: before a linear head, after each hidden layer of an MLP.
+        hidden: width of the hidden layers.
+        layers: number of hidden layers, at least 1.
+        bias: of every layer; None is "all" for a linear head, "none" for an MLP.
+        norm: "batch" puts batch normalisation before each ReLU.
+        norm_out: "layer" ends in layer normalisation.
+    """
     if kind == "linear":
-        return HEADS["linear"](dim_in=dim_in, out=out, bias="all", dropout=dropout)
-    return HEADS["mlp"](dim_in=dim_in, out=out, hidden=HIDDEN, bias="none", dropout=dropout)
+        return HEADS["linear"](dim_in=dim_in, out=out, bias=bias or "all", dropout=dropout)
+    return HEADS["mlp"](
+        dim_in=dim_in, out=out, hidden=hidden, layers=layers + 1, bias=bias or "none", norm=norm, norm_out=norm_out,
+        dropout=dropout,
+    )  # fmt: skip

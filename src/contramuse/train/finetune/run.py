@@ -14,7 +14,7 @@ from torch import nn
 
 from contramuse.checkpoint.model import load, save_model
 from contramuse.embeddings.library import check_fits
-from contramuse.errors import TrainingError
+from contramuse.errors import TrainingError, UserError
 from contramuse.files import replacing, write_json
 from contramuse.train.bar import Bar
 from contramuse.train.finetune.data import LabelledData
@@ -184,6 +184,9 @@ def _run(
         library, parts.labels, parts.scale, train=parts.train, valid=parts.valid, settings=settings,
         window=samples_of(origin.window, sample_rate=origin.sample_rate),
     )  # fmt: skip
+    if settings.norm == "batch" and len(data) // data.per_epoch < 2:
+        fix = "Batch normalisation needs two or more in every batch: give a larger --batch, or leave --norm out."
+        raise UserError("leaves a batch of one window", name="--batch", value=settings.batch, fix=fix)
     module = _module(origin, towers, parts.labels, settings)
     train, checkpoint = settings.train(per_epoch=data.per_epoch), run / "checkpoints" / "last.ckpt"
     state = read_checkpoint(checkpoint) if going == "on" and checkpoint.exists() else None
@@ -278,6 +281,6 @@ def _save(origin: Origin, library: Library, run: Path, module: Classifier, parts
         },
     )  # fmt: skip
     save_head(
-        run / "head", module.head, head=settings.head, dim_in=int(module.tower.dim), labels=parts.labels,
-        scale=parts.scale, model_hash=load(run / "model").model_hash,
+        run / "head", module.head, head=settings.head, settings=settings.head_settings,
+        dim_in=int(module.tower.dim), labels=parts.labels, scale=parts.scale, model_hash=load(run / "model").model_hash,
     )  # fmt: skip

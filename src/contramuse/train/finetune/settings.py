@@ -19,15 +19,22 @@ class Settings:
     Args:
         fields: label field; several numeric ones are learnt together.
         encoder: "frozen" (evaluation mode, no gradient) or "full".
-        head: "linear", or "mlp" (one hidden layer of 512, without biases).
+        head: "linear", or "mlp" (hidden layers with ReLU).
+        hidden: width of an MLP's hidden layers; None is 512.
+        layers: hidden layers of an MLP; None is 1.
+        bias: "all" gives every layer of the head a bias; None is "none" for an MLP, "all" for a linear head.
+        norm: "batch" puts batch normalisation before each ReLU of an MLP; None is "none".
+        norm_out: "layer" ends an MLP in layer normalisation of its answers; None is "none".
         start: "model", from its weights, or "scratch", from new ones; under a frozen encoder that is the baseline that
             says what a head learns on random features.
         optimizer: "adam", or "sgd" (Nesterov, momentum 0.9).
-        schedule: "constant", "plateau" (factor 0.2, patience 5; CLMR's supervised baseline) or "cosine".
+        schedule: "constant", "plateau" or "cosine".
+        plateau_factor: of each reduction; None is 0.2 (CLMR's supervised baseline; its probe has 0.1).
+        plateau_patience: looks without a fall of the validation loss that a plateau bears; None is 5.
         rate: learning rate.
         weight_decay: of matrices and kernels.
         layer_decay: factor of the rate from each block of the encoder to the one before it; 1 leaves them alike.
-        dropout: before a linear head, after the hidden layer of an MLP.
+        dropout: before a linear head, after each hidden layer of an MLP.
         batch: windows per step.
         epochs: length of the run; ``steps`` takes its place where it is above 0.
         steps: length of the run in steps.
@@ -49,9 +56,16 @@ class Settings:
     fields: tuple[str, ...]
     encoder: Literal["frozen", "full"] = "frozen"
     head: Literal["linear", "mlp"] = "mlp"
+    hidden: int | None = None
+    layers: int | None = None
+    bias: Literal["none", "all"] | None = None
+    norm: Literal["none", "batch"] | None = None
+    norm_out: Literal["none", "layer"] | None = None
     start: Literal["model", "scratch"] = "model"
     optimizer: Literal["adam", "sgd"] = "adam"
     schedule: Literal["constant", "plateau", "cosine"] = "constant"
+    plateau_factor: float | None = None
+    plateau_patience: int | None = None
     rate: float = 3e-4
     weight_decay: float = 1e-6
     layer_decay: float = 1.0
@@ -75,7 +89,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name, words in WORDS.items():
-            _check(name, getattr(self, name), getattr(self, name) in words, f"Give {', '.join(words)}.")
+            own = name in HEADS_OWN and getattr(self, name) is None
+            _check(name, getattr(self, name), own or getattr(self, name) in words, f"Give {', '.join(words)}.")
         _check(
             "field", "", bool(self.fields) and len(set(self.fields)) == len(self.fields), "Name a label field, once."
         )
@@ -91,6 +106,35 @@ class Settings:
             "layer-decay", self.layer_decay, self.layer_decay == 1 or self.encoder == "full",
             "The encoder is frozen and has no rate: leave it out, or give --encoder full.",
         )  # fmt: skip
+        self._check_head()
+        self._check_plateau()
+
+    def _check_head(self) -> None:
+        for name in ("hidden", "layers"):
+            value = getattr(self, name)
+            _check(name, value, value is None or value >= 1, "Give 1 or more; for no hidden layer --head linear.")
+        for name in ("hidden", "layers", "norm", "norm_out"):
+            value = getattr(self, name)
+            fix = "A linear head has no hidden layer: leave it out, or give --head mlp."
+            _check(name, value, value is None or self.head == "mlp", fix)
+
+    def _check_plateau(self) -> None:
+        factor, patience = self.plateau_factor, self.plateau_patience
+        _check("plateau-factor", factor, factor is None or 0 < factor < 1, "Give a number between 0 and 1.")
+        _check("plateau-patience", patience, patience is None or patience >= 0, "Give 0 or more.")
+        for name, value in (("plateau-factor", factor), ("plateau-patience", patience)):
+            fix = f"The rate is {self.schedule}: leave it out, or give --schedule plateau."
+            _check(name, value, value is None or self.schedule == "plateau", fix)
+
+    @property
+    def head_settings(self) -> dict[str, Any]:
+        """The head in full, as ``build_head`` takes it and model.json keeps it."""
+        if self.head == "linear":
+            return {"bias": self.bias or "all"}
+        return {
+            "hidden": self.hidden or 512, "layers": self.layers or 1, "bias": self.bias or "none",
+            "norm": self.norm or "none", "norm_out": self.norm_out or "none",
+        }  # fmt: skip
 
     def train(self, *, per_epoch: int) -> recipes.Train:
         """As the settings of a training run, with ``per_epoch`` steps in an epoch."""
@@ -99,8 +143,12 @@ class Settings:
             if self.optimizer == "sgd"
             else recipes.Adam(lr=self.rate, weight_decay=self.weight_decay)
         )
+        plateau = recipes.Plateau(
+            factor=0.2 if self.plateau_factor is None else self.plateau_factor,
+            patience=5 if self.plateau_patience is None else self.plateau_patience,
+        )
         schedules: dict[str, recipes.Schedule] = {
-            "constant": recipes.Constant(), "plateau": recipes.Plateau(), "cosine": recipes.Cosine(),
+            "constant": recipes.Constant(), "plateau": plateau, "cosine": recipes.Cosine(),
         }  # fmt: skip
         return recipes.Train(
             optimizer=wanted, schedule=schedules[self.schedule], batch=self.batch, precision=self.precision,
@@ -128,11 +176,14 @@ class Settings:
 
 WORDS: dict[str, tuple[str, ...]] = {
     "encoder": ("frozen", "full"), "head": ("linear", "mlp"), "start": ("model", "scratch"),
+    "bias": ("none", "all"), "norm": ("none", "batch"), "norm_out": ("none", "layer"),
     "optimizer": ("adam", "sgd"), "schedule": ("constant", "plateau", "cosine"), "best_by": ("metric", "loss"),
     "segments": ("random", "all"), "augment": ("none", "recipe"), "share_rule": ("exact", "powerset"),
     "untagged": ("out", "in"), "empty": ("refuse", "drop"), "precision": ("32", "bf16"),
     "aggregate": ("probabilities", "logits", "embeddings"),
 }  # fmt: skip
+HEADS_OWN = ("bias", "norm", "norm_out")
+"""Words that may be left to the kind of the head."""
 
 
 def _check(name: str, value: object, right: bool, fix: str) -> None:
