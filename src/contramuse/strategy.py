@@ -66,7 +66,8 @@ class Contrast(nn.Module):
         absent: what becomes of silent rows (a stem that is not there, an unknown vector): "keep", nothing;
             "leave_out", they neither ask nor are asked; "one_key", as keys they are one, their mean, which is the
             positive of every query that has a silent positive (MSCOL, Garoufis et al. 2023, section 3).
-        queue: keys of earlier batches that are compared too, as negatives (MoCo, He et al. 2020); 0: none.
+        queue: keys of earlier batches that are compared too, as negatives (MoCo, He et al. 2020), whatever the
+            candidates; only those of the query's own track are left out. 0: none.
         chunk: queries of which the matrices are held at a time, in training too; 0: all, unless that is more than
             ``WHOLE`` numbers a matrix. Loss and gradient are the same.
     """

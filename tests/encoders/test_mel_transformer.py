@@ -147,3 +147,18 @@ def test_export():
     x = torch.randn(5, 32, 80)
     with torch.no_grad():
         assert torch.allclose(program.module()(x), encoder(x), atol=1e-5)
+
+
+def test_a_sequence_is_segments_that_know_nothing_of_one_another():
+    torch.manual_seed(0)
+    encoder = MelTransformer(bands=32, patch=(16, 4), dim=32, depth=2, heads=2, drop=0.0, segment=20).eval()
+    x = torch.randn(2, 32, 70)
+    steps = encoder.sequence(x)
+    assert steps.shape == (2, 3, 32)
+    torch.testing.assert_close(steps[:, 1], encoder(x[:, :, 20:40]))
+    changed = x.clone()
+    changed[:, :, 40:] = 0
+    assert torch.equal(encoder.sequence(changed)[:, :2], steps[:, :2])
+    torch.testing.assert_close(encoder.sequence(x[:, :, :19])[:, 0], encoder(x[:, :, :19]))
+    with pytest.raises(UserError, match="segment"):
+        MelTransformer(bands=32, patch=(16, 4), segment=3)

@@ -24,7 +24,7 @@ from contramuse.train import fit, journal, session
 from contramuse.train.data import Batch, MusicData
 from contramuse.train.keeper import WholeFiles, read_checkpoint
 from contramuse.train.module import Contrastive, Seen
-from contramuse.train.runs import next_run, stored_recipe, stored_run
+from contramuse.train.runs import next_run, same_vectors, stored_recipe, stored_run
 from minilibrary import write_library
 
 SETTINGS = ["train.steps=6", "train.watch_every=3", "train.checkpoint_every=3", "train.batch=4", "train.loggers=[csv]"]
@@ -298,3 +298,13 @@ def test_recipe_file_of_a_run_is_yaml_that_trains_again(library: Library, tmp_pa
     fit(recipe("train.steps=1"), library, tmp_path / "run")
     assert yaml.safe_load((tmp_path / "run" / "recipe.yaml").read_text())["name"] == "tiny"
     assert json.loads((tmp_path / "run" / "run.json").read_text())["recipe"] == "tiny"
+
+
+def test_vectors_that_were_made_anew_are_told_when_a_run_is_resumed(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(
+        '{"library": "l", "library_fingerprint": "f", "minutes": null, "vectors": {"cf": "a"}}', encoding="utf-8"
+    )
+    same_vectors(tmp_path, {"cf": "a"})
+    same_vectors(tmp_path, {"other": "b"})
+    with pytest.raises(LibraryError, match="made anew"):
+        same_vectors(tmp_path, {"cf": "b"})

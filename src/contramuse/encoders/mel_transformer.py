@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from contramuse.encoders.dense import Dense, attention
+from contramuse.encoders.sequence import SequenceEncoder
 from contramuse.errors import UserError
 from contramuse.gather import total, world_size
 
@@ -96,7 +97,7 @@ def sinusoids(positions: Num[Tensor, " n"], dim: int) -> Float[Tensor, "n h"]:
     return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
-class MelTransformer(nn.Module):
+class MelTransformer(SequenceEncoder):
     """Patches of features, of which training drops a share, through a transformer; the mean over tokens.
 
     Any number of frames: those after the last whole patch are not seen, and fewer than one patch is padded with the
@@ -111,10 +112,15 @@ class MelTransformer(nn.Module):
         expand: width of each layer's MLP over ``dim``.
         drop: share of a row's tokens that training drops; at least one token stays.
         standardise: "bands" standardises each band by statistics of the first training batches; "none" does not.
+        segment: frames of a segment, where heads read a sequence (within a track, CPC): each segment is encoded by
+            itself, so that none knows of the next.
 
     Raises:
-        UserError: a patch does not divide the bands, or the width does not fit the heads.
+        UserError: a patch does not divide the bands, the width does not fit the heads, or a segment is shorter than a
+            patch.
     """
+
+    axes = ("segment",)
 
     def __init__(
         self,
@@ -128,10 +134,12 @@ class MelTransformer(nn.Module):
         expand: float = 4.0,
         drop: float | None = None,
         standardise: Literal["bands", "none"] = "bands",
+        segment: int = 128,
     ) -> None:
         super().__init__()
         default = SIZES[size]
-        self.dim = dim or default[0]
+        self.dim = self.step_dim = dim or default[0]
+        self.segment = segment
         heads = heads or default[2]
         self.drop = default[3] if drop is None else drop
         self.bands, self.patch = bands, (patch[0], patch[1])
@@ -162,6 +170,9 @@ class MelTransformer(nn.Module):
             )
         if not 0 <= self.drop < 1:
             raise UserError("a share is 0 or more and below 1", name="drop", value=self.drop, fix="Write 0.75.")
+        if self.segment < self.patch[1]:
+            fix = f"Write {self.patch[1]} or more."
+            raise UserError("a segment is shorter than a patch", name="segment", value=self.segment, fix=fix)
 
     def forward(self, x: Float[Tensor, "b f n"], generator: torch.Generator | None = None) -> Float[Tensor, "b h"]:
         """The mean token of each row.
@@ -188,6 +199,22 @@ class MelTransformer(nn.Module):
             x = block(x)
         mean: Tensor = self.norm(x).mean(dim=1)
         return mean
+
+    def sequence(
+        self, x: Float[Tensor, "b f n"], generator: torch.Generator | None = None
+    ) -> Float[Tensor, "b segment h"]:
+        """The mean token of each segment of ``segment`` frames; frames after the last whole one are not seen.
+
+        An input shorter than that is one segment.
+
+        Args:
+            x: features.
+            generator: as for ``forward``; tokens are dropped in each segment.
+        """
+        count = max(1, x.shape[2] // self.segment)
+        parts = rearrange(x[:, :, : count * self.segment], "b f (s n) -> (b s) f n", s=count)
+        steps: Tensor = rearrange(self(parts, generator), "(b s) h -> b s h", s=count)
+        return steps
 
     def _places(self, height: int, width: int, device: torch.device) -> Float[Tensor, "tokens h"]:
         half = self.dim // 2

@@ -161,7 +161,8 @@ class Tower(nn.Module):
 
     def compare(self, features: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, dict[str, Output]]:
         """The representation [b h], and the heads' outputs by name, of features (what the encoder reads)."""
-        if not isinstance(self.encoder, SequenceEncoder):
+        by_steps = self.over == "steps" or any(_reads_sequence(head) for head in self.named_heads().values())
+        if not by_steps or not isinstance(self.encoder, SequenceEncoder):
             h: Tensor = self.encoder(features, generator)
             return h, {name: Output(self._headed(head, h, generator)) for name, head in self.named_heads().items()}
         steps = self.encoder.sequence(features, generator)

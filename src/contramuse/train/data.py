@@ -15,10 +15,11 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
+from contramuse.catalogue.vectors import vectors_hash
 from contramuse.errors import LibraryError, UserError
 from contramuse.rows import Rows
 from contramuse.sampling import Batches, Drawn, generator_for
-from contramuse.views import Chance, Crop, Facts
+from contramuse.views import Chance, Crop, Facts, Vector
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -153,8 +154,13 @@ class MusicData(LightningDataModule):
         sampler = self._sampler.check(self.library, self.rows, batch=self._batch)
         return {
             "train_tracks": len(self.rows), "valid_tracks": len(self.valid_rows), "skipped_tracks": skipped,
-            **({"sampler": sampler} if sampler else {}),
+            **({"sampler": sampler} if sampler else {}), "vectors": self.vectors(),
         }  # fmt: skip
+
+    def vectors(self) -> dict[str, str]:
+        """Names of the stored vectors that the views take -> hash of their numbers."""
+        names = sorted({take.name for take in self.takes.values() if isinstance(take, Vector)})
+        return {name: vectors_hash(self.library.vectors(name)) for name in names}
 
     @property
     def labelled_rows(self) -> NDArray[np.int64]:

@@ -20,7 +20,7 @@ from contramuse.train.module import Contrastive
 from contramuse.train.origin import open_origin, reopen_origin, take_weights
 from contramuse.train.pace import Pace, words
 from contramuse.train.patience import Patience
-from contramuse.train.runs import claim, describe, is_launched, same_library, set_minutes, stored_run
+from contramuse.train.runs import claim, describe, is_launched, same_library, same_vectors, set_minutes, stored_run
 from contramuse.train.session import Session
 from contramuse.train.trainer import build_trainer, told
 from contramuse.train.watch import Watch
@@ -95,6 +95,7 @@ def fit(
     checkpoint, state = run / "checkpoints" / "last.ckpt", None
     if start == "resume":
         same_library(run, library)
+        same_vectors(run, data.vectors())
         state = read_checkpoint(checkpoint) if checkpoint.exists() else None
         set_minutes(run, minutes)
     elif not is_launched():

@@ -96,6 +96,8 @@ class Contrastive(LightningModule):
             encoder = self.tower(self.tower_of[view]).encoder
             if isinstance(take, Tags) and take.words and isinstance(encoder, (TagAttention, TagMean)):
                 encoder.load_vectors(torch.from_numpy(read_class_vectors(library, take.words, field=take.labels)))
+        for name, (leader, _) in self._followers.items():
+            follow(self.tower(name), self.tower(leader), momentum=0.0)  # begins where its leader begins
 
     def training_step(self, batch: Batch, index: int) -> dict[str, Tensor]:
         """ "loss" of one batch, the loss of each contrast, and at steps that are logged what more it is made of."""

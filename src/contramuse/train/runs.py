@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -146,6 +147,25 @@ def same_library(run: Path, library: Library) -> None:
             value=library.root,
             fix="Resume with that library as it was, or start a new run.",
         )
+
+
+def same_vectors(run: Path, vectors: Mapping[str, str]) -> None:
+    """Make sure that a resumed run goes on with the vectors that it began with: factors made anew have other axes.
+
+    Args:
+        run: its folder.
+        vectors: names of the vectors that it takes -> hash of their numbers now.
+
+    Raises:
+        LibraryError: they were made anew since.
+    """
+    before = stored_run(run).get("vectors", {})
+    for name, found in vectors.items():
+        if before.get(name, found) != found:
+            raise LibraryError(
+                "the vectors were made anew since the run was started", name="vectors", value=name,
+                fix="Start a new run, or put the vectors back as they were.",
+            )  # fmt: skip
 
 
 def code_version() -> str:
