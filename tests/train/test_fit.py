@@ -308,3 +308,12 @@ def test_vectors_that_were_made_anew_are_told_when_a_run_is_resumed(tmp_path: Pa
     same_vectors(tmp_path, {"other": "b"})
     with pytest.raises(LibraryError, match="made anew"):
         same_vectors(tmp_path, {"cf": "b"})
+
+
+def test_padding_and_labels_that_nothing_reads_are_said(library: Library, tmp_path: Path) -> None:
+    text = StringIO()
+    settings = ["views.audio.take.seconds=3.5", "sampler={kind: mixed, labels: genre}", "train.steps=1"]
+    fit(recipe(*settings), library, tmp_path / "run", console=Console(file=text, width=200))
+    said = text.getvalue()
+    assert "16 of 16 tracks are shorter than what audio takes" in said
+    assert "the sampler draws by the labels of genre, and no contrast reads them" in said

@@ -90,6 +90,10 @@ class Sampler(ABC):
         """Names of label fields or groups of the library that this sampler reads."""
         return frozenset()
 
+    def label_fields(self) -> frozenset[str]:
+        """Label fields that this sampler shows or hides for contrasts that read them."""
+        return frozenset()
+
     def check(self, library: Library, rows: NDArray[np.int64], *, batch: int) -> dict[str, object]:
         """Make sure that ``library`` has what this sampler needs; facts about it for the run's description.
 

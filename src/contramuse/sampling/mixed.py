@@ -62,6 +62,10 @@ class Mixed(Sampler):
         """See ``Sampler.fields``."""
         return frozenset([self.labels])
 
+    def label_fields(self) -> frozenset[str]:
+        """See ``Sampler.label_fields``."""
+        return frozenset([self.labels])
+
     def parts(self, chosen: int, *, batch: int) -> tuple[int, int]:
         """Labelled and unlabelled tracks of a batch, where ``chosen`` tracks are labelled."""
         labelled = int(self.labelled * batch + 1e-9) if chosen else 0  # 0.29 of 100 are 29, not 28.999999999999996

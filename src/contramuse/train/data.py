@@ -157,6 +157,13 @@ class MusicData(LightningDataModule):
             **({"sampler": sampler} if sampler else {}), "vectors": self.vectors(),
         }  # fmt: skip
 
+    def padded(self) -> dict[str, int]:
+        """View -> how many training tracks are shorter than what it takes; views that pad none are left out."""
+        lengths, rate = self.library.store.lengths[self.rows], self.library.sample_rate
+        crops = {name: take for name, take in self.takes.items() if isinstance(take, Crop)}
+        short = {name: int((lengths < take.span(rate)).sum()) for name, take in crops.items()}
+        return {name: count for name, count in short.items() if count}
+
     def vectors(self) -> dict[str, str]:
         """Names of the stored vectors that the views take -> hash of their numbers."""
         names = sorted({take.name for take in self.takes.values() if isinstance(take, Vector)})

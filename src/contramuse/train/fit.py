@@ -183,5 +183,14 @@ def _introduce(bar: Bar, recipe: Recipe, library: Library, data: MusicData, *, r
     bar.say(f"{recipe.name}: {tracks}{'' if resumed_at is None else f'; going on from step {resumed_at:,}'}")
     if len(data.skipped):
         bar.say(f"{len(data.skipped):,} tracks are too short and are skipped; run.json lists them", style="yellow")
+    for view, short in data.padded().items():
+        said = (
+            f"{short:,} of {len(data.rows):,} tracks are shorter than what {view} takes, and are filled up with silence"
+        )
+        bar.say(said, style="yellow")
+    unread = recipe.build_sampler().label_fields() - recipe.fields
+    if unread:
+        said = f"the sampler draws by the labels of {', '.join(sorted(unread))}, and no contrast reads them"
+        bar.say(f"{said}: set the field in contrasts too", style="yellow")
     if len(data.valid_rows) < 2:
         bar.say("fewer than 2 tracks in the validation split: nothing is watched, the best is the last", style="yellow")
