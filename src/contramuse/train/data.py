@@ -126,7 +126,8 @@ class MusicData(LightningDataModule):
                 f"the recipe wants {recipe.sample_rate} Hz and the library has {library.sample_rate} Hz",
                 name="library",
                 value=library.root,
-                fix=f"Set sample_rate={library.sample_rate}, or prepare a library with the recipe's rate.",
+                fix=f"Prepare one at the recipe's rate (prepare --rate {recipe.sample_rate}), or set "
+                f"sample_rate={library.sample_rate} where the recipe's encoder and lengths suit it.",
             )
         self.library, self._seed, self._batch = library, recipe.train.seed, recipe.train.batch
         self._sampler, self.takes = recipe.build_sampler(), recipe.build_takes()
