@@ -13,6 +13,7 @@ from torch import Tensor
 from contramuse.errors import LibraryError, RecipeError
 from contramuse.rows import Rows
 from contramuse.views.base import Chance, Take, samples_of, who_is
+from contramuse.views.crop import Crop
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -120,16 +121,12 @@ class Stem(Take):
         """First samples int64 [n]; -1 where the source is active nowhere."""
         if active:
             return activity.draw_active(rows, length, threshold=self.threshold, generator=chance.own)
-        room = np.maximum(library.store.lengths[rows] - length, 0)
-        share = torch.rand(len(rows), generator=chance.own, dtype=torch.float64).numpy()
+        crop = Crop(seconds=self.seconds, count=1, rule=self.rule if self.of else "independent", within=self.within)
+        lengths, rate = library.store.lengths[rows], library.sample_rate
         if not self.of:
-            return np.asarray(share * (room + 1)).astype(np.int64)
+            return np.asarray(crop.starts(lengths, sample_rate=rate, generator=chance.own)[0])
         anchors = seen[self.of].ids["start"].numpy()[here]
-        if self.rule == "same":
-            return anchors
-        away = samples_of(self.within, sample_rate=library.sample_rate)
-        low, high = np.maximum(anchors - away, 0), np.minimum(anchors + away, room)
-        return np.asarray(low + share * (np.maximum(high - low, 0) + 1)).astype(np.int64)
+        return crop.tied(anchors, lengths, sample_rate=rate, generator=chance.own)
 
     def _activities(self, library: Library) -> dict[str, Activity]:
         found = {}
