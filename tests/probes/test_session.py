@@ -41,6 +41,10 @@ class Library:
             for n, k in kinds.items()
         }
 
+    def known(self, field):
+        y = self.labels(field)
+        return np.isfinite(y) if y.dtype.kind == "f" and y.ndim == 1 else (y > 0).any(axis=1) if y.ndim == 2 else y >= 0
+
     def labels(self, field):
         return self.data[field]
 

@@ -19,7 +19,7 @@ from contramuse.audio.sniff import other_format
 from contramuse.audio.store import ShardWriter
 from contramuse.catalogue.journal import Journal
 from contramuse.catalogue.scan import read_head
-from contramuse.catalogue.stems import DEFAULT, StemPattern, holds_stems
+from contramuse.catalogue.stems import DEFAULT, Naming, holds_stems
 from contramuse.catalogue.tags import read_tags
 from contramuse.errors import DecodeError
 
@@ -136,7 +136,7 @@ def decode_waiting(
     *,
     console: Console,
     job: ingest.Job = decode_file,
-    stems: StemPattern = DEFAULT,
+    stems: Naming = DEFAULT,
 ) -> int:
     """Decode every file that waits, entering each in the journal; return how many were decoded.
 
@@ -173,9 +173,9 @@ def decode_waiting(
     return count
 
 
-def _tasks(journal: Journal, folder: bytes, settings: Decoding, stems: StemPattern) -> Iterator[ingest.Task]:
+def _tasks(journal: Journal, folder: bytes, settings: Decoding, stems: Naming) -> Iterator[ingest.Task]:
     for path, size in journal.waiting():
-        task = FileTask(path, os.path.join(folder, path), stems.stem_of(path) is not None, settings)
+        task = FileTask(path, os.path.join(folder, path), stems.may_be(path), settings)
         yield ingest.Task(task, settings.timeout + size / BYTES_PER_SECOND)
 
 

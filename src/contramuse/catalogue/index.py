@@ -21,9 +21,9 @@ import pyarrow.parquet as pq
 from contramuse.catalogue.decoding import KEPT
 from contramuse.catalogue.journal import Journal
 from contramuse.catalogue.labels import Joined, Labels, join_rows
-from contramuse.catalogue.stems import DEFAULT, StemPattern, StemTable, stream_names
+from contramuse.catalogue.stems import DEFAULT, Naming, Table, stream_names
 from contramuse.catalogue.track import Kind, LabelField
-from contramuse.files import replacing
+from contramuse.files import replacing, stable_hash
 
 BATCH = 4096
 _STEM = pa.struct(
@@ -83,21 +83,22 @@ class Kept:
     album: str
 
 
-def make_plan(journal: Journal, labels: Labels, *, folder: Path, beside: Path, stems: StemPattern = DEFAULT) -> Plan:
+def make_plan(journal: Journal, labels: Labels, *, folder: Path, beside: Path, stems: Naming = DEFAULT) -> Plan:
     """The first pass."""
     paths = [row["path"] for row in journal.files()]
-    table = StemTable(paths, stems)
+    table = stems.table(paths)
     names = called(table, paths)
-    plan = Plan(labels, join_rows(labels.names, paths, folder=folder, beside=beside, called=names), names=names)
+    joined = join_rows(labels.names, paths, folder=folder, beside=beside, called=names, by=labels.join)
+    plan = Plan(labels, joined, names=names)
     separated = journal.separated()
     genres: Counter[str] = Counter()
     years: set[int] = set()
     several = False
     for place, file in enumerate(journal.files()):
         _role(plan, table, file)
-        verdict = final_verdict(plan, file)
-        plan.verdicts[verdict] += 1
         row = plan.joined.rows[place]
+        verdict = final_verdict(plan, file, row)
+        plan.verdicts[verdict] += 1
         if verdict == "duplicate" and row >= 0:
             plan.twins.append((row, original(plan, file)))
         if file["path"] in plan.roles or verdict not in KEPT:
@@ -107,7 +108,7 @@ def make_plan(journal: Journal, labels: Labels, *, folder: Path, beside: Path, s
         several |= len(tags.get("genre", ())) > 1
         years |= {tags["year"]} if "year" in tags else set()
         artists, album = _owner(labels, row, tags)
-        plan.kept.append(Kept(file["path"], file["id"], row, artists, album))
+        plan.kept.append(Kept(file["path"], _identity(labels, file), row, artists, album))
         plan.stems[file["path"]] += _streams(file, tags)
         plan.seconds += file["seconds"]
         plan.damaged_seconds += file["damaged_seconds"]
@@ -125,12 +126,12 @@ def make_plan(journal: Journal, labels: Labels, *, folder: Path, beside: Path, s
     return plan
 
 
-def called(table: StemTable, paths: Iterable[bytes]) -> dict[bytes, str]:
+def called(table: Table, paths: Iterable[bytes]) -> dict[bytes, str]:
     """Names of the files that are not called as their path ends."""
     return {path: shown(name) for path in paths if (name := table.called(path)) != _stem(path)}
 
 
-def _role(plan: Plan, table: StemTable, file: sqlite3.Row) -> None:
+def _role(plan: Plan, table: Table, file: sqlite3.Row) -> None:
     """Enter a file that is a folder that cannot be read, or a stem."""
     path = file["path"]
     if file["note"] and file["note"].startswith("the folder cannot be read"):
@@ -170,11 +171,25 @@ def original(plan: Plan, file: sqlite3.Row) -> bytes:
     return plan.originals.get(file["audio"], first)
 
 
-def final_verdict(plan: Plan, file: sqlite3.Row) -> str:
-    """A file's verdict, duplicates included; a stem may be short, silent, or like another."""
+def _identity(labels: Labels, file: sqlite3.Row) -> str:
+    """A track's id: the hash of its file's content; with its path where files of the same content are all tracks."""
+    known: str = file["id"]
+    return stable_hash([known, shown(file["path"])], len(known)) if labels.duplicates == "each" else known
+
+
+def final_verdict(plan: Plan, file: sqlite3.Row, row: int) -> str:
+    """A file's verdict, duplicates included; a stem may be short, silent, or like another.
+
+    Args:
+        plan: what is known.
+        file: the file.
+        row: of its labels, -1 for none.
+    """
     verdict = str(file["verdict"])
     if plan.roles.get(file["path"]) == "stem":
         return "ok" if verdict in ("too short", "silent") else verdict
+    if plan.labels.duplicates == "each" and row >= 0:
+        return verdict
     return "duplicate" if verdict in KEPT and original(plan, file) != file["path"] else verdict
 
 
@@ -188,12 +203,18 @@ def _owner(labels: Labels, row: int, tags: Mapping[str, Any]) -> tuple[tuple[str
 def schema(plan: Plan) -> pa.Schema:
     """Columns of index.parquet."""
     text, number = pa.string(), pa.int64()
-    columns: list[tuple[str, pa.DataType]] = [("id", text), ("path", text), ("path_bytes", pa.binary())]
+    columns: list[tuple[str, pa.DataType]] = [
+        ("id", text),
+        ("audio", text),
+        ("path", text),
+        ("path_bytes", pa.binary()),
+    ]
     columns += [(name, text) for name in ("title", "artist", "album", "genre")]
     columns += [("year", pa.int32()), ("seconds", pa.float64()), ("sample_rate", pa.int32()), ("channels", pa.int32())]
     columns += [("split", text), ("shard", pa.int32()), ("offset", number), ("samples", number)]
     kinds = {"numeric": pa.float64(), "multilabel": pa.list_(text)}
     columns += [(f"label.{name}", kinds.get(spec.kind, text)) for name, spec in plan.fields.items()]
+    columns += [(f"absent.{name}", pa.list_(text)) for name in plan.labels.absent]
     columns += [(f"group.{name}", pa.list_(text)) for name in group_names(plan.labels)]
     columns.append(("stems", pa.list_(_STEM)))
     return pa.schema(columns)
@@ -219,7 +240,8 @@ def _tracks(journal: Journal, plan: Plan, splits: Sequence[str]) -> Iterator[dic
             continue
         kept, tags, labels = plan.kept[place], json.loads(file["tags"]), plan.labels
         facts = {name: column[kept.row] for name, column in labels.facts.items() if kept.row >= 0 and column[kept.row]}
-        row: dict[str, Any] = {name: file[name] for name in ("id", "seconds", "channels", "shard", "offset", "samples")}
+        names = ("audio", "seconds", "channels", "shard", "offset", "samples")
+        row: dict[str, Any] = {name: file[name] for name in names} | {"id": kept.id}
         row |= {"path": shown(kept.path), "path_bytes": kept.path, "sample_rate": file["source_rate"]}
         row |= {"samples": tags.get("streams", [file["samples"]])[0]}
         name = plan.names.get(kept.path) or shown(_stem(kept.path))
@@ -227,6 +249,7 @@ def _tracks(journal: Journal, plan: Plan, splits: Sequence[str]) -> Iterator[dic
         row |= {"artist": "; ".join(kept.artists), "album": kept.album, "genre": _genre(labels, kept.row, tags)}
         row |= {"year": _year(facts.get("year"), tags), "split": splits[place], "stems": plan.stems.get(kept.path, [])}
         row |= {f"group.{name}": list(column[kept.row]) for name, column in labels.groups.items() if kept.row >= 0}
+        row |= {f"absent.{name}": list(cells[kept.row]) for name, cells in labels.absent.items() if kept.row >= 0}
         row |= {"group.artist": list(kept.artists), "group.album": [kept.album] if kept.album else []}
         row |= {f"label.{name}": _label(plan, spec, kept.row, tags) for name, spec in plan.fields.items()}
         yield row
@@ -277,7 +300,7 @@ def _entries(journal: Journal, plan: Plan) -> Iterator[dict[str, Any]]:
     for place, file in enumerate(journal.files()):
         path = file["path"]
         role = plan.roles.get(path, "track")
-        verdict = final_verdict(plan, file)
+        verdict = final_verdict(plan, file, plan.joined.rows[place])
         twin = shown(original(plan, file)) if verdict == "duplicate" else None
         problem = json.loads(file["tags"]).get("problem", "")
         notes = (file["note"], problem, plan.notes.get(path), f"same audio as {twin}" if twin else "")

@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from contramuse.catalogue.tables import read_table
-from contramuse.catalogue.track import KEYS, KINDS, Kind, LabelField
+from contramuse.catalogue.track import KEYS, KINDS, Empty, Kind, LabelField
 from contramuse.errors import UserError
 
 JOIN_COLUMNS = (
@@ -41,6 +41,11 @@ class Labels:
         splits: by row; None when the file gives none.
         names: what each row is joined by, as the file has it.
         said: how each column was understood, a line each.
+        classes: of fields whose classes are given in a stored order, whether or not all of them occur.
+        empty: of fields in which the absence of a tag is no lack of knowledge; see ``LabelField``.
+        absent: of fields of ``empty`` "stated": the tags that each row is known not to have.
+        join: what joins rows to files: "path or name", or "path" alone.
+        duplicates: "once": files of the same audio are one track; "each": every one that has a row is a track.
     """
 
     source: str = ""
@@ -51,20 +56,27 @@ class Labels:
     splits: list[str] | None = None
     names: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    classes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    empty: dict[str, Empty] = field(default_factory=dict)
+    absent: dict[str, list[tuple[str, ...]]] = field(default_factory=dict)
+    join: Literal["path or name", "path"] = "path or name"
+    duplicates: Literal["once", "each"] = "once"
 
     def fields(self, rows: Iterable[int]) -> dict[str, LabelField]:
         """The label fields, with the classes that occur in ``rows``."""
         used = [row for row in rows if row >= 0]
         out = {}
         for name, kind in self.kinds.items():
-            classes: tuple[str, ...] = ()
+            classes = self.classes.get(name, ())
             if kind == "key":
                 classes = KEYS
+            elif classes:
+                pass
             elif kind != "numeric":
                 column = self.values[name]
                 found = (column[row] for row in used if column[row] is not None)
                 classes = tuple(sorted({c for value in found for c in (value if kind == "multilabel" else [value])}))
-            out[name] = LabelField(name, kind, classes, self.source)
+            out[name] = LabelField(name, kind, classes, self.source, self.empty.get(name, "unknown"))
         return out
 
 
@@ -274,6 +286,7 @@ def join_rows(
     folder: Path,
     beside: Path,
     called: Mapping[bytes, str] | None = None,
+    by: str = "path or name",
 ) -> Joined:
     """Join rows to files by path (relative to the folder or to the labels file, or absolute), else by unique name.
 
@@ -283,6 +296,7 @@ def join_rows(
         folder: that was prepared.
         beside: the folder of the labels file.
         called: names of files that are not called as their path ends: ``song`` of ``song/mixture.wav``.
+        by: "path or name", or "path": names of files do not join.
     """
     own = called or {}
     by_path: dict[str, int] = {}
@@ -294,6 +308,9 @@ def join_rows(
         stem = _stem(clean)
         by_stem[stem] = row if by_stem.get(stem, row) == row else -2
     rows = [_by_path(by_path, path, folder, beside) for path in paths]
+    if by == "path":
+        used = set(rows)
+        return Joined(rows, 0, 0, [row for row in range(len(names)) if row not in used])
     taken = set(rows)
     known_as = [own.get(path) or _stem(os.fsdecode(path)) for path in paths]
     guesses = [by_stem.get(name, -1) if row < 0 else -1 for name, row in zip(known_as, rows, strict=True)]

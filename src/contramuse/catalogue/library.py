@@ -154,12 +154,46 @@ class Library:
         if spec.kind != "multilabel":
             found = pc.fill_null(pc.index_in(column, classes), UNKNOWN)
             return found.to_numpy(zero_copy_only=False).astype(np.int64)  # type: ignore[no-any-return]
+        return self._hot(column, spec.classes)
+
+    def _hot(self, column: Any, classes: tuple[str, ...]) -> NDArray[np.float32]:
+        """Lists of classes as 0 and 1, float32 [n c]."""
         out = np.zeros((len(self), len(classes)), np.float32)
         parents, values = pc.list_parent_indices(column), pc.list_flatten(column)
-        positions = pc.fill_null(pc.index_in(values, classes), UNKNOWN).to_numpy(zero_copy_only=False)
+        known = pa.array(classes, pa.string())
+        positions = pc.fill_null(pc.index_in(values, known), UNKNOWN).to_numpy(zero_copy_only=False)
         rows = parents.to_numpy(zero_copy_only=False)
         out[rows[positions >= 0], positions[positions >= 0]] = 1.0
         return out
+
+    def known(self, field: str) -> NDArray[np.bool_]:
+        """Which tracks are labelled, bool [n]; in a field of ``empty`` "none" also those that are known to have no tag.
+
+        Raises:
+            LibraryError: there is no such field.
+        """
+        labels = self.labels(field)
+        spec = self.fields[field]
+        if spec.kind == "numeric":
+            return np.asarray(np.isfinite(labels))
+        if spec.kind != "multilabel":
+            return np.asarray(labels >= 0)
+        if spec.empty == "none":
+            return np.asarray(self._table[f"label.{field}"].is_valid().to_numpy(zero_copy_only=False))
+        stated = self.stated(field)
+        return np.asarray((labels > 0).any(axis=1) if stated is None else stated.any(axis=1))
+
+    def stated(self, field: str) -> NDArray[np.bool_] | None:
+        """Which tags of which tracks are stated, as present or absent, bool [n c]; None where all of a track's are.
+
+        Raises:
+            LibraryError: there is no such field.
+        """
+        present = self.labels(field)
+        spec = self.fields[field]
+        if spec.empty != "stated":
+            return None
+        return np.asarray((present > 0) | (self._hot(self._table[f"absent.{field}"], spec.classes) > 0))
 
     def groups(self, name: str) -> list[tuple[str, ...]]:
         """The groups called ``name`` of every track ("artist", "album", "playlists", ...).

@@ -7,11 +7,11 @@ from pathlib import Path
 from contramuse.catalogue.index import called
 from contramuse.catalogue.journal import Journal
 from contramuse.catalogue.labels import Labels, join_rows
-from contramuse.catalogue.stems import StemPattern, StemTable
+from contramuse.catalogue.stems import Naming
 from contramuse.errors import UserError
 
 
-def leave_unlabelled(journal: Journal, labels: Labels, *, folder: Path, beside: Path, stems: StemPattern) -> int:
+def leave_unlabelled(journal: Journal, labels: Labels, *, folder: Path, beside: Path, stems: Naming) -> int:
     """Leave files out of a scan that no row of the labels is joined to, and that are no stems of a file with one.
 
     Args:
@@ -28,8 +28,8 @@ def leave_unlabelled(journal: Journal, labels: Labels, *, folder: Path, beside: 
         UserError: the labels name none of the files.
     """
     paths = journal.seen()
-    table = StemTable(paths, stems)
-    joined = join_rows(labels.names, paths, folder=folder, beside=beside, called=called(table, paths))
+    table = stems.table(paths)
+    joined = join_rows(labels.names, paths, folder=folder, beside=beside, called=called(table, paths), by=labels.join)
     named = {path for path, row in zip(paths, joined.rows, strict=True) if row >= 0}
     if paths and not named:
         fix = "Check the column that names the files (--join), or leave --only-labelled out."

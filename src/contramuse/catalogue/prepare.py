@@ -29,7 +29,7 @@ from contramuse.catalogue.journal import Journal
 from contramuse.catalogue.labels import Labels, read_labels
 from contramuse.catalogue.named import leave_unlabelled
 from contramuse.catalogue.scan import scan
-from contramuse.catalogue.stems import DEFAULT, StemPattern
+from contramuse.catalogue.stems import DEFAULT, Naming
 from contramuse.catalogue.track import FORMAT
 from contramuse.errors import StorageError, UserError
 from contramuse.files import check_output, stable_hash, write_json
@@ -101,11 +101,12 @@ def prepare(
     out: Path | str,
     *,
     decoding: Decoding | None = None,
-    labels: LabelSource | None = None,
+    labels: LabelSource | Labels | None = None,
     splitting: Splitting | None = None,
-    stems: StemPattern = DEFAULT,
+    stems: Naming = DEFAULT,
     console: Console | None = None,
     job: Job | None = None,
+    facts: Mapping[str, Any] | None = None,
 ) -> Summary:
     """Scan, decode and index a folder of music, or of stored features.
 
@@ -113,11 +114,13 @@ def prepare(
         folder: of music.
         out: folder of the library; made if need be. A library that is there is brought up to date.
         decoding: rate and bounds; with a frame rate the files are arrays of features (see ``catalogue.features``).
-        labels: labels file and how to read it.
+        labels: labels file and how to read it; or labels at hand, whose rows name the only files that are taken, by
+            their paths relative to the folder.
         splitting: how splits are made.
         stems: how the files of stems are named.
         console: where progress is shown; None shows none.
         job: what the workers run for each file; ``decode_file`` or ``read_features`` by default.
+        facts: more that library.json is to say.
 
     Raises:
         UserError: the folder is none, holds no audio, or the labels cannot be used.
@@ -129,8 +132,8 @@ def prepare(
     if not folder.is_dir():
         raise UserError("is not a folder", name="folder", value=folder, fix="Give the folder that holds the music.")
     _check_out(folder, out)
-    source = labels or LabelSource()
-    table, beside = _labels(folder, source)
+    at_hand = isinstance(labels, Labels)
+    table, beside = (labels, folder.resolve()) if isinstance(labels, Labels) else _labels(folder, labels)
     splitting = splitting or Splitting()
     check_splitting(splitting, table)
     stored = decoding.frame_rate > 0
@@ -141,7 +144,7 @@ def prepare(
     try:
         _scan(journal, folder, out, console, named_like_features if stored else None)
         left_out = 0
-        if source.files == "labelled":
+        if at_hand or (isinstance(labels, LabelSource) and labels.files == "labelled"):
             left_out = leave_unlabelled(journal, table, folder=folder.resolve(), beside=beside, stems=stems)
         changes = journal.end_scan()
         if not sum(changes[name] for name in ("added", "changed", "unchanged")):
@@ -162,7 +165,7 @@ def prepare(
             writer.close()
         plan = index.make_plan(journal, table, folder=folder.resolve(), beside=beside, stems=stems)
         index.write_ledger(out / "ledger.parquet", journal, plan)
-        done = _finish(out, journal, plan, decoding, splitting, stems, changes, decoded)
+        done = _finish(out, journal, plan, decoding, splitting, stems, changes, decoded, dict(facts or {}))
         said = [f"{left_out} files that {table.source} does not name are left out"] if left_out else []
         return replace(done, lines=[*said, *done.lines])
     finally:
@@ -182,7 +185,8 @@ def _check_out(folder: Path, out: Path) -> None:
         raise UserError("holds something else than a library", name="--out", value=out, fix=fix)
 
 
-def _labels(folder: Path, source: LabelSource) -> tuple[Labels, Path]:
+def _labels(folder: Path, given: LabelSource | None) -> tuple[Labels, Path]:
+    source = given or LabelSource()
     file = source.file
     if file is None:
         file = folder / LABELS_FILE
@@ -220,9 +224,10 @@ def _finish(
     plan: index.Plan,
     decoding: Decoding,
     splitting: Splitting,
-    stems: StemPattern,
+    stems: Naming,
     changes: dict[str, int],
     decoded: int,
+    facts: dict[str, Any],
 ) -> Summary:
     """Make the splits and write index and library.json."""
     if not plan.kept:
@@ -260,7 +265,7 @@ def _finish(
     }
     if decoding.frame_rate:
         info |= {"frame_rate": decoding.frame_rate, "bands": decoding.bands}
-    write_json(out / "library.json", info)
+    write_json(out / "library.json", info | facts)
     return Summary(
         library=out,
         changes=changes,
@@ -294,7 +299,7 @@ def _lines(plan: index.Plan, said: Sequence[str]) -> list[str]:
     return [*lines, *said]
 
 
-def _stem_lines(plan: index.Plan, stems: StemPattern) -> list[str]:
+def _stem_lines(plan: index.Plan, stems: Naming) -> list[str]:
     """Whether the pattern that was given fits the folder."""
     if stems is DEFAULT:
         return []

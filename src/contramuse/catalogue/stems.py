@@ -16,8 +16,9 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from contramuse.errors import UserError
 
@@ -43,6 +44,30 @@ class StemName:
     home: bytes
     track: bytes
     name: str
+
+
+class Naming(Protocol):
+    """What tells the stems among the files of a folder."""
+
+    @property
+    def text(self) -> str:
+        """It, in words."""
+
+    def table(self, paths: Sequence[bytes]) -> Table:
+        """Which of ``paths`` are stems."""
+
+    def may_be(self, path: bytes) -> bool:
+        """Whether a file is called as stems are; it may then be short or silent."""
+
+
+class Table(Protocol):
+    """Which of a folder's files are stems, and of which tracks."""
+
+    def of(self, path: bytes) -> Found | None:
+        """What there is to say of a file that is a stem; None for a track."""
+
+    def called(self, path: bytes) -> bytes:
+        """Name of a track."""
 
 
 class StemPattern:
@@ -91,6 +116,14 @@ class StemPattern:
             return None
         name = found["stem"].decode("utf-8", "backslashreplace")
         return StemName(home=b"/".join(parts[: -self._depth]), track=found["track"], name=name)
+
+    def table(self, paths: Sequence[bytes]) -> StemTable:
+        """Which of a folder's files, all of ``paths``, are stems."""
+        return StemTable(paths, self)
+
+    def may_be(self, path: bytes) -> bool:
+        """Whether a file is called as stems are."""
+        return self.stem_of(path) is not None
 
 
 DEFAULT = StemPattern("stems/{track}/{stem}.*")
@@ -179,6 +212,38 @@ class StemTable:
             return stem.track
         name = os.path.basename(path)
         return name[: -len(_STREAM_FILES[0])] if holds_stems(name) else os.path.splitext(name)[0]
+
+
+class GivenStems:
+    """Stems that annotations name one by one, whatever their files are called.
+
+    Args:
+        owners: path of a stem -> path of its track and name of the stem.
+    """
+
+    text = "as the annotations say"
+
+    def __init__(self, owners: Mapping[bytes, tuple[bytes, str]]) -> None:
+        self._owners = dict(owners)
+
+    def table(self, paths: Sequence[bytes]) -> GivenStems:
+        """Itself: names of files do not matter."""
+        return self
+
+    def may_be(self, path: bytes) -> bool:
+        """Whether a file is a stem."""
+        return path in self._owners
+
+    def of(self, path: bytes) -> Found | None:
+        """What there is to say of a file that is a stem; None for a track."""
+        if path not in self._owners:
+            return None
+        owner, name = self._owners[path]
+        return Found(StemName(b"", os.path.splitext(os.path.basename(owner))[0], name), [owner])
+
+    def called(self, path: bytes) -> bytes:
+        """Name of a track: its file's without extension."""
+        return os.path.splitext(os.path.basename(path))[0]
 
 
 def _names(path: bytes) -> set[bytes]:

@@ -11,6 +11,7 @@ FORMAT = 1
 
 Kind = Literal["multiclass", "multilabel", "numeric", "key"]
 KINDS: tuple[Kind, ...] = ("multiclass", "multilabel", "numeric", "key")
+Empty = Literal["unknown", "none", "stated"]
 SPLITS = ("train", "valid", "test")
 
 _TONICS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
@@ -27,21 +28,29 @@ class LabelField:
         kind: "multiclass" (one of the classes), "multilabel" (any of them), "numeric", or "key" (one of ``KEYS``).
         classes: the classes in order; empty for numeric.
         source: where it comes from, e.g. "labels.csv" or "file tags".
+        empty: what the absence of a tag means in a multi-label field. "unknown": a track without tags is unlabelled, a
+            track with some has none of the others. "none": a track may be known to have none. "stated": only tags that
+            are stated as present or as absent are known.
     """
 
     name: str
     kind: Kind
     classes: tuple[str, ...] = ()
     source: str = ""
+    empty: Empty = "unknown"
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
-        return {"name": self.name, "kind": self.kind, "classes": list(self.classes), "source": self.source}
+        plain = {"name": self.name, "kind": self.kind, "classes": list(self.classes), "source": self.source}
+        return plain | ({} if self.empty == "unknown" else {"empty": self.empty})
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> LabelField:
         """The inverse of ``to_json``."""
-        return cls(name=value["name"], kind=value["kind"], classes=tuple(value["classes"]), source=value["source"])
+        return cls(
+            name=value["name"], kind=value["kind"], classes=tuple(value["classes"]), source=value["source"],
+            empty=value.get("empty", "unknown"),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

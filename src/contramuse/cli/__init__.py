@@ -12,6 +12,7 @@ from rich.console import Console
 from contramuse import __version__
 from contramuse.cli import import_, recipes, vectors
 from contramuse.cli.corpus import corpus
+from contramuse.cli.data import data
 from contramuse.cli.demo import demo
 from contramuse.cli.embed import embed
 from contramuse.cli.finetune import finetune
@@ -51,6 +52,7 @@ def _options(
 
 # One line for each verb, in alphabetical order.
 app.command()(corpus)
+app.command()(data)
 app.command()(demo)
 app.command()(embed)
 app.command()(finetune)

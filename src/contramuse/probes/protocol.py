@@ -150,7 +150,7 @@ def make_protocol(
     facts: dict[str, Any]
     if kind == "split":
         facts = {
-            "name": f"stored split (train {sizes['train']}, valid {sizes['valid']}, test {sizes['test']})",
+            "name": f"{_stored(library)} (train {sizes['train']}, valid {sizes['valid']}, test {sizes['test']})",
             "kind": "split",
             "seed_varies": "the MLP's first weights and order of tracks; linear and k-NN have nothing to draw",
         }
@@ -174,6 +174,12 @@ def make_protocol(
         "seed_varies": "which groups stand in which fold, and the MLP's first weights and order of tracks",
     }
     return Protocol("folds", plan, group, {**facts, **common})
+
+
+def _stored(library: Catalogue) -> str:
+    """The name of the stored split: of a published dataset, with what tells it from the dataset's other splits."""
+    dataset = library.info.get("dataset")
+    return f"split of {dataset['name']}: {dataset['split']}" if dataset else "stored split"
 
 
 def _count(group: NDArray[np.int64]) -> int:

@@ -79,6 +79,9 @@ class Catalogue(Protocol):
     def labels(self, field: str) -> NDArray[Any]:
         """The labels of every track."""
 
+    def known(self, field: str) -> NDArray[np.bool_]:
+        """Which tracks are labelled."""
+
     def rows(self, split: Any) -> NDArray[np.int64]:
         """Rows of a split."""
 
@@ -145,7 +148,7 @@ def _task(library: Catalogue, name: str, rows: Int[np.ndarray, " n"]) -> Task:
     field = library.fields[name]
     y = np.asarray(library.labels(name))[rows]
     if field.kind == "multilabel":
-        return Task(name, "multilabel", tuple(field.classes), y.astype(np.float32), (y > 0).any(axis=1))
+        return Task(name, "multilabel", tuple(field.classes), y.astype(np.float32), library.known(name)[rows])
     if field.kind == "numeric":
         return Task(name, "numeric", (), y.astype(np.float64), np.isfinite(y))
     return Task(name, field.kind, tuple(field.classes), y.astype(np.int64), y >= 0)

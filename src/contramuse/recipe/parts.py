@@ -185,7 +185,7 @@ class Grammar:
             if name in written:
                 resolved[name] = self.resolve(annotation, written[name], below, mistakes, context)
             elif default is inspect.Parameter.empty:
-                mistakes.add(below, None, "is missing", f"Give {_name_of(annotation)}.")
+                mistakes.add(below, None, "is missing", f"Give {name_of(annotation)}.")
             else:
                 resolved[name] = self._plain(annotation, default)
         return resolved
@@ -299,14 +299,14 @@ def _leaf(annotation: Any, value: Any, place: str, mistakes: Mistakes) -> Any:
         if isinstance(error, ValidationError):
             problem = error.errors()[0]["msg"]
         else:
-            problem = f"must be {_name_of(annotation)}"
+            problem = f"must be {name_of(annotation)}"
         choices = typing.get_args(annotation) if typing.get_origin(annotation) is typing.Literal else ()
-        fix = nearest(str(value), map(str, choices)) if choices else f"It takes {_name_of(annotation)}."
+        fix = nearest(str(value), map(str, choices)) if choices else f"It takes {name_of(annotation)}."
         mistakes.add(place, value, problem[0].lower() + problem[1:], fix)
         return None
 
 
-def _name_of(annotation: Any) -> str:
+def name_of(annotation: Any) -> str:
     """An annotation in words: "a list of 2 numbers"."""
     names = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
     if annotation in names:
@@ -315,12 +315,12 @@ def _name_of(annotation: Any) -> str:
     if typing.get_origin(annotation) is typing.Literal:
         return " or ".join(map(str, inner))
     if typing.get_origin(annotation) in (Union, types.UnionType):
-        return " or ".join(_name_of(one) for one in inner)
+        return " or ".join(name_of(one) for one in inner)
     element, shape = _container(annotation)
     if shape == "list":
-        return f"a list, each {_name_of(element)}"
+        return f"a list, each {name_of(element)}"
     if shape == "mapping":
         return "a mapping from names to settings"
     if typing.get_origin(annotation) is tuple:
-        return f"a list of {len(inner)}: {', '.join(_name_of(one) for one in inner)}"
+        return f"a list of {len(inner)}: {', '.join(name_of(one) for one in inner)}"
     return f"the settings of {getattr(annotation, '__name__', str(annotation))}"

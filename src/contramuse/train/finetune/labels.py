@@ -65,7 +65,8 @@ class Labels:
         if self.kind == "multilabel":
             wide = np.concatenate([self.y, np.zeros((len(self.y), 1), np.float32)], axis=1)
             y: NDArray[Any] = wide[:, place]
-            known = self.known & ((y > 0).any(axis=1) | (untagged == "in"))
+            lost = (self.y > 0).any(axis=1) & ~(y > 0).any(axis=1)  # their only tags are not among the wanted
+            known = self.known & (~lost | (untagged == "in"))
             return replace(self, classes=tuple(wanted), y=y, known=known)
         number = np.full(len(self.classes) + 1, -1, np.int64)
         for new, old in enumerate(place):
@@ -97,7 +98,7 @@ def read_labels(library: Library, fields: Sequence[str], *, untagged: str) -> La
         y = np.stack([np.asarray(library.labels(name), np.float64) for name in names], axis=1)
         return Labels(names, "numeric", names, y, np.asarray(np.isfinite(y).all(axis=1)))
     y = np.asarray(library.labels(spec.name))
-    tagged = (y > 0).any(axis=1) | (untagged == "in") if spec.kind == "multilabel" else y >= 0
+    tagged = library.known(spec.name) | (spec.kind == "multilabel" and untagged == "in")
     return Labels(names, spec.kind, tuple(spec.classes), y, np.asarray(tagged))
 
 

@@ -1,0 +1,73 @@
+"""Any folder of music whose sub-folders say what the files are: ``genre/artist/song.mp3``, or nothing at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from contramuse.audio.sniff import named_like_audio
+from contramuse.catalogue.datasets.base import About, Dataset, Entry, Field, Needed, Reading
+from contramuse.catalogue.splits import split_named
+from contramuse.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folder(Dataset):
+    """Files below a folder, labelled by the name of the folder that they lie in.
+
+    Args:
+        labels: "top": the first folder below the root is the class; "parent": the folder that holds the file;
+            "none": no labels.
+        split: "made": splits are made here; "top": the first folder is the split (train, valid, test and their usual
+            other names), and classes are counted from the second.
+    """
+
+    about: ClassVar = About(
+        title="Any folder",
+        home="",
+        audio="Your own files, in any format that can be decoded.",
+        licence="Yours.",
+        citation="",
+    )
+
+    labels: Literal["top", "parent", "none"] = "top"
+    split: Literal["made", "top"] = "made"
+
+    @property
+    def split_name(self) -> str:
+        """The split's name."""
+        return "as its folders say" if self.split == "top" else "made here"
+
+    def needed(self) -> tuple[Needed, ...]:
+        """Nothing in particular."""
+        return ()
+
+    def read(self, root: Path) -> Reading:
+        """All files that are called like audio, in order of path."""
+        entries, left_out = [], []
+        for path in sorted(_audio(root)):
+            parts = path.split("/")
+            split = ""
+            if self.split == "top":
+                if len(parts) < 2:
+                    left_out.append(path)
+                    continue
+                split, parts = split_named(parts[0]), parts[1:]
+            found = {"top": parts[0], "parent": parts[-2] if len(parts) > 1 else "", "none": ""}[self.labels]
+            label = {"class": found} if found and len(parts) > 1 else {}
+            entries.append(Entry(path, split, label))
+        if not entries:
+            fix = "Give the folder that holds the music."
+            raise UserError("holds no audio", name="--root", value=root, fix=fix)
+        fields = () if self.labels == "none" else (Field("class", "multiclass"),)
+        return Reading(fields, entries, {"not in the folder of a split": left_out} if left_out else {})
+
+
+def _audio(root: Path) -> Iterator[str]:
+    for home, _, names in os.walk(root):
+        for name in names:
+            if named_like_audio(os.fsencode(name)) and not name.startswith("._"):
+                yield os.path.relpath(os.path.join(home, name), root).replace(os.sep, "/")

@@ -1,0 +1,169 @@
+"""``contramuse data``: a published dataset, as it lies on disk, to a library with its published split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from contramuse.errors import ContramuseError, UserError
+
+if TYPE_CHECKING:
+    from contramuse.catalogue.datasets import Dataset
+    from contramuse.catalogue.datasets.make import Checked
+
+SHOWN = 5
+
+
+def data(
+    name: Annotated[str | None, typer.Argument(help="Of the dataset; --list shows all.", show_default=False)] = None,
+    choices: Annotated[
+        list[str] | None, typer.Argument(help="key=value, such as split=cleaned.", show_default=False)
+    ] = None,
+    root: Annotated[Path | None, typer.Option(help="Folder of the dataset, in its published layout.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the library.", show_default=False)] = None,
+    list_: Annotated[bool, typer.Option("--list", help="List the datasets.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only look at what is there and what is missing.")] = False,
+    download: Annotated[
+        bool, typer.Option("--download", help="First fetch into the root what may be fetched.")
+    ] = False,
+    table: Annotated[
+        Path | None, typer.Option(help="Write what the annotations say to this Parquet file; no audio is needed.")
+    ] = None,
+    rate: Annotated[int, typer.Option(min=2000, max=192000, help="Sample rate of the stored audio, in Hz.")] = 22050,
+    seed: Annotated[int, typer.Option(help="Of splits, where the dataset has none.")] = 0,
+    workers: Annotated[int | None, typer.Option(min=1, help="Decoding processes; else one per core.")] = None,
+    max_missing: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of missing or failed items above which the status is 1.")
+    ] = 0.05,
+) -> None:
+    """Read a published dataset: its labels, class order and split, exactly; what is missing is listed.
+
+    `contramuse data NAME` alone tells about it; the same command run again decodes only what is new.
+    """
+    from rich.console import Console
+
+    from contramuse.cli.datatables import dataset_list, dataset_page
+
+    console = Console(soft_wrap=True, highlight=False)
+    if list_ or name is None:
+        console.print(dataset_list())
+        return
+    dataset = chosen(name, choices or [])
+    if root is None:
+        if out is not None or check or download or table is not None:
+            raise UserError("is needed", name="--root", fix=f"Give the folder that holds {dataset.about.title}.")
+        console.print(dataset_page(name, dataset))
+        return
+    if download:
+        _download(dataset, root)
+    if check or table is not None:
+        _check(dataset, name, root, table, console)
+    if out is not None:
+        _make(dataset, name, root, out, rate, seed, workers, max_missing, console)
+    elif not (check or download or table is not None):
+        raise UserError("is needed", name="--out", fix="Give -o LIBRARY, or --check to look at what is there.")
+
+
+def chosen(name: str, choices: list[str]) -> Dataset:
+    """The dataset of this name with the user's choices.
+
+    Raises:
+        UserError: there is no such dataset or choice.
+    """
+    from contramuse.catalogue.datasets import DATASETS, Dataset
+    from contramuse.recipe.overrides import apply_override
+    from contramuse.recipe.parts import Grammar, Mistakes, nearest
+
+    if name not in DATASETS:
+        raise UserError("is no dataset that is known", name="NAME", value=name,
+                        fix=f"{nearest(name, DATASETS)} `contramuse data --list` shows all.")  # fmt: skip
+    written: dict[str, Any] = {"kind": name}
+    for choice in choices:
+        apply_override(written, choice, {})
+    grammar, mistakes = Grammar({Dataset: DATASETS}, ()), Mistakes()
+    resolved = grammar.resolve(Dataset, written, name, mistakes, {})
+    if mistakes.found:
+        fix = f"`contramuse data {name}` shows the choices."
+        raise UserError("; ".join(mistakes.found), name="choices", value=" ".join(choices), fix=fix)
+    made: Dataset = grammar.build(Dataset, resolved, {}, name)
+    return made
+
+
+def _download(dataset: Dataset, root: Path) -> None:
+    from rich.console import Console
+
+    from contramuse.catalogue.datasets.download import fetch_all
+
+    remotes = dataset.remote()
+    if not remotes:
+        fix = f"{dataset.about.audio} {dataset.about.home}".strip()
+        raise UserError("has nothing that may be fetched from here", name="--download", fix=fix)
+    fetch_all(remotes, root, console=Console(stderr=True))
+
+
+def _check(dataset: Dataset, name: str, root: Path, table: Path | None, console: Any) -> None:
+    from contramuse.catalogue.datasets.make import absent_error, check, parity, write_table
+
+    found = check(dataset, root)
+    _tell(found, console)
+    if found.reading is None:
+        raise absent_error(found, root)
+    reading = found.reading
+    there = len(reading.entries) - len(found.missing)
+    console.print(f"audio      {there:,} of {len(reading.entries):,} files are there")
+    for line in parity(dataset, reading, {}):
+        console.print(f"split      {line.rpartition(',')[0]}")
+    if table is not None:
+        console.print(f"{table}: {write_table(reading, root, table):,} rows")
+
+
+def _tell(found: Checked, console: Any) -> None:
+    for one in found.absent:
+        console.print(f"[yellow]absent[/]     {one.path.replace('|', ' or ')}: {one.what}; {one.where}")
+    for one, said in found.wrong:
+        console.print(f"[yellow]warning[/]    {one.path}: {said}")
+    for what, paths in (("missing", found.missing), ("no bytes", found.empty)):
+        if paths:
+            more = f" and {len(paths) - SHOWN:,} more" if len(paths) > SHOWN else ""
+            console.print(f"{what:<10} {len(paths):,} audio files: {', '.join(paths[:SHOWN])}{more}", markup=False)
+    if found.reading is not None:
+        for reason, items in found.reading.left_out.items():
+            if items:
+                more = ", ..." if len(items) > SHOWN else ""
+                shown = ", ".join(list(items)[:SHOWN])
+                console.print(f"left out   {len(items):,}: {reason}: {shown}{more}", markup=False)
+        for line in found.reading.said:
+            console.print(f"           {line}", markup=False)
+
+
+def _make(
+    dataset: Dataset, name: str, root: Path, out: Path, rate: int, seed: int, workers: int | None, max_missing: float,
+    console: Any,
+) -> None:  # fmt: skip
+    from rich.console import Console
+
+    from contramuse.catalogue.datasets.make import make_library, parity
+    from contramuse.catalogue.decoding import Decoding
+    from contramuse.catalogue.grouping import Splitting
+    from contramuse.cli.prepare import show
+
+    summary, found = make_library(
+        dataset, name, root, out, decoding=Decoding(sample_rate=rate, workers=workers), splitting=Splitting(seed=seed),
+        console=Console(stderr=True),
+    )  # fmt: skip
+    assert found.reading is not None
+    _tell(found, console)
+    show(summary)
+    console.print(f"split      {name}: {dataset.split_name}", markup=False)
+    for line in parity(dataset, found.reading, summary.splits):
+        console.print(f"           {line}")
+    lost = len(found.reading.entries) - summary.tracks
+    if lost > max_missing * len(found.reading.entries):
+        raise ContramuseError(
+            f"{lost:,} of {len(found.reading.entries):,} items are missing or failed, more than allowed",
+            name="--max-missing",
+            value=max_missing,
+            fix=f"The library is complete without them; {out}/dataset.json and `contramuse ledger {out}` list them.",
+        )
