@@ -26,7 +26,12 @@ N = 40
 def catalogue(**labels: tuple[str, tuple[str, ...], Any]) -> Any:
     """A library as far as labels go: name -> (kind, classes, values)."""
     fields = {name: LabelField(name, kind, classes) for name, (kind, classes, _) in labels.items()}  # type: ignore[arg-type]
-    return SimpleNamespace(fields=fields, labels=lambda name: labels[name][2])
+
+    def known(name: str) -> Any:
+        kind, _, y = labels[name]
+        return np.isfinite(y) if kind == "numeric" else (y > 0).any(axis=1) if kind == "multilabel" else y >= 0
+
+    return SimpleNamespace(fields=fields, labels=lambda name: labels[name][2], known=known)
 
 
 def test_each_kind_of_field_and_who_is_unlabelled() -> None:
