@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from minidatasets import CODECS, broken, prepared, tone
 
 from contramuse.errors import UserError
+from minidatasets import CODECS, broken, prepared, tone
 
 
 def test_folders_are_classes_and_the_same_audio_stays_two_tracks(tmp_path):
