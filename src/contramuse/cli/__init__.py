@@ -15,6 +15,7 @@ from contramuse.cli.corpus import corpus
 from contramuse.cli.data import data
 from contramuse.cli.demo import demo
 from contramuse.cli.embed import embed
+from contramuse.cli.evaluate import evaluate
 from contramuse.cli.finetune import finetune
 from contramuse.cli.hub import pull, push
 from contramuse.cli.ledger import ledger
@@ -55,6 +56,7 @@ app.command()(corpus)
 app.command()(data)
 app.command()(demo)
 app.command()(embed)
+app.command()(evaluate)
 app.command()(finetune)
 app.add_typer(import_.app, name="import")
 app.command()(ledger)

@@ -64,7 +64,7 @@ def embed(
     }  # fmt: skip
     loaded = load(model)
     given = loaded if output is None else loaded.giving(_words(output))
-    _report(_run(_on(given, device), music, libraries, out, settings))
+    _report(embed_with_progress(on_device(given, device), music, libraries, out, settings))
 
 
 def _words(text: str) -> list[str]:
@@ -81,7 +81,12 @@ def _check_music(music: list[Path]) -> None:
             raise UserError("is a library that is not finished", name="MUSIC", value=path, fix=fix)
 
 
-def _on(model: Model, device: str) -> Model:
+def on_device(model: Model, device: str) -> Model:
+    """The model on a device; "auto" is a GPU where there is one.
+
+    Raises:
+        UserError: there is no such device.
+    """
     import torch
 
     wanted = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
@@ -92,7 +97,10 @@ def _on(model: Model, device: str) -> Model:
         raise UserError(problem, name="--device", value=device, fix="Give cpu, or leave it out.") from error
 
 
-def _run(model: Model, music: list[Path], libraries: list[Path], out: Path, settings: dict[str, Any]) -> Summary:
+def embed_with_progress(
+    model: Model, music: list[Path], libraries: list[Path], out: Path, settings: dict[str, Any]
+) -> Summary:
+    """Embed a library, or files, under a progress bar."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from contramuse.catalogue.library import Library

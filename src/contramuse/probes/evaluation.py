@@ -1,0 +1,218 @@
+"""Everything that is measured about models on a library, part by part, each kept until something that went in changes.
+
+OUT/evaluation.json holds what OUT/parts/*.json hold, one file a part; OUT/embeddings has the models' vectors.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from contramuse import __version__
+from contramuse.errors import UserError
+from contramuse.files import stable_hash, write_json
+from contramuse.probes.continuation import Continuation, continue_playlists
+from contramuse.probes.protocol import Settings
+from contramuse.probes.published import Published, protocols_for, references_of
+from contramuse.probes.run import Progress
+from contramuse.probes.session import probe
+from contramuse.probes.table import continuation_tables, tables
+
+if TYPE_CHECKING:
+    from contramuse.catalogue.library import Library
+    from contramuse.embeddings import Embeddings
+
+FORMAT, VERSION = "contramuse evaluation", 1
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be measured.
+
+    Args:
+        parts: names of ``PARTS``, in any order.
+        protocols: names of ``published.PROTOCOLS``; () takes those that fit the library.
+        probe: how embeddings are probed; a protocol's own probes and aggregation go before its defaults.
+        tracks: at most so many tested tracks are corrupted by "robustness" and "profile".
+    """
+
+    parts: tuple[str, ...] = ("probe",)
+    protocols: tuple[str, ...] = ()
+    probe: Settings = field(default_factory=Settings)
+    tracks: int = 200
+
+    def __post_init__(self) -> None:
+        for part in self.parts:
+            if part not in PARTS:
+                raise UserError("is no part", name="--parts", value=part, fix=f"Known: {', '.join(PARTS)}.")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What every part works on.
+
+    Args:
+        given: embeddings of the models.
+        library: that they are of.
+        request: what is to be measured.
+        protocols: that the library is evaluated by; {} for a library of no published dataset.
+        folder: for what a part keeps.
+        progress: told what is being done.
+    """
+
+    given: Sequence[Embeddings]
+    library: Library
+    request: Request
+    protocols: Mapping[str, Published]
+    folder: Path
+    progress: Progress
+
+    @property
+    def settings(self) -> Settings:
+        """How embeddings are probed: as the protocol says where the user said nothing else."""
+        asked, usual = self.request.probe, Settings()
+        for protocol in self.protocols.values():
+            if protocol.task == "probe":
+                fields = tuple(dict.fromkeys(f for p in self.protocols.values() for f in p.fields))
+                changes: dict[str, Any] = {}
+                if asked.tasks is None and all(field in self.library.fields for field in fields):
+                    changes["tasks"] = fields
+                if asked.aggregate == usual.aggregate:
+                    changes["aggregate"] = protocol.aggregate
+                if asked.probes == usual.probes:
+                    changes["probes"] = protocol.probes
+                if asked.protocol == "auto":
+                    changes["protocol"] = "split"
+                return dataclasses.replace(asked, **changes)
+        return asked
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of an evaluation.
+
+    Args:
+        what: it says, in a line.
+        run: gives plain values for JSON, or None where the library has nothing for it.
+        tables: shows them in a terminal.
+        version: another one makes kept results stale.
+    """
+
+    what: str
+    run: Callable[[Bench], dict[str, Any] | None]
+    tables: Callable[[Mapping[str, Any]], Iterable[Any]]
+    version: int = 1
+
+
+def _probe(bench: Bench) -> dict[str, Any] | None:
+    results = probe(
+        bench.given[0], library=bench.library, against=bench.given[1:], settings=bench.settings, progress=bench.progress
+    )
+    split = results["protocol"]["name"]
+    for task in results["tasks"]:
+        task["references"] = references_of(bench.protocols, task["field"], tuple(task["metrics"]), split)
+    return {**results, "protocols": list(bench.protocols)}
+
+
+def _playlists(bench: Bench) -> dict[str, Any] | None:
+    names = [one.by for one in bench.protocols.values() if one.task == "continuation"] or ["playlists"]
+    if names[0] not in bench.library.group_names or not any(bench.library.groups(names[0])):
+        return None
+    settings = Continuation(by=names[0], resamples=bench.request.probe.resamples, seed=bench.request.probe.seed)
+    return continue_playlists(
+        bench.given[0], library=bench.library, against=bench.given[1:], settings=settings, progress=bench.progress
+    )
+
+
+PARTS: dict[str, Part] = {
+    "probe": Part("probes on frozen embeddings, retrieval, leaks", _probe, tables),
+    "playlists": Part("playlists continued by tracks that nobody has heard", _playlists, continuation_tables),
+}
+"""Name -> part, in the order in which they run and are shown."""
+
+
+def evaluate(
+    given: Sequence[Embeddings],
+    *,
+    library: Library,
+    out: Path,
+    request: Request,
+    progress: Progress = lambda message: None,
+    shown: Callable[[str, Mapping[str, Any] | None, str], None] = lambda name, part, state: None,
+) -> dict[str, Any]:
+    """Measure what is asked for, and write OUT/evaluation.json.
+
+    Args:
+        given: embeddings of the library's tracks, one folder a model.
+        library: with or without labels.
+        out: folder; parts that are there and whose inputs are unchanged are not measured again.
+        request: what.
+        progress: told what is being done.
+        shown: told of every part when it is done: its name, its content (None: nothing to measure) and "new" or "kept".
+
+    Returns:
+        The content of evaluation.json.
+
+    Raises:
+        UserError: of a part; parts that are done are kept.
+    """
+    protocols = protocols_for(library, request.protocols)
+    (out / "parts").mkdir(parents=True, exist_ok=True)
+    bench = Bench(given, library, request, protocols, out / "work", progress)
+    done: dict[str, Any] = {}
+    for name in (name for name in PARTS if name in request.parts):
+        key = _key(name, bench)
+        file = out / "parts" / f"{name}.json"
+        kept = _kept(file, key)
+        found = kept["content"] if kept else PARTS[name].run(bench)
+        if not kept:
+            write_json(file, {"key": key, "content": found})
+        shown(name, found, "kept" if kept else "new")
+        if found is not None:
+            done[name] = found
+    for name in PARTS:  # measured before and not asked for now: shown as long as it is of the same models
+        if name not in request.parts and (kept := _kept(out / "parts" / f"{name}.json", _key(name, bench))):
+            done[name] = kept["content"]
+    results = {
+        "format": FORMAT,
+        "version": VERSION,
+        "contramuse": __version__,
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "library": {
+            "root": str(library.root), "fingerprint": library.fingerprint, "tracks": len(library),
+            "dataset": library.info.get("dataset"),
+        },
+        "models": [{"embeddings": str(one.root), "path": one.meta.get("model_path")} for one in given],
+        "protocols": list(protocols),
+        "parts": {name: done[name] for name in PARTS if name in done},
+    }  # fmt: skip
+    write_json(out / "evaluation.json", results)
+    return results
+
+
+def _key(name: str, bench: Bench) -> str:
+    """Hash of what goes into a part."""
+    request = bench.request
+    subjects = [
+        [one.meta.get(k) for k in ("model_hash", "preprocessing_hash", "library_fingerprint", "windows")] + [len(one)]
+        for one in bench.given
+    ]
+    settings = dataclasses.asdict(dataclasses.replace(request, parts=()))
+    return stable_hash([
+        FORMAT, __version__, name, PARTS[name].version, bench.library.fingerprint, subjects, settings,
+        sorted(bench.protocols),
+    ])  # fmt: skip
+
+
+def _kept(file: Path, key: str) -> dict[str, Any] | None:
+    """What was measured before, if the same went in."""
+    try:
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        return kept if kept["key"] == key else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # there is none, or it is damaged: measured anew
