@@ -74,7 +74,10 @@ class Bench:
 
     @property
     def settings(self) -> Settings:
-        """How embeddings are probed: as the protocol says where the user said nothing else."""
+        """How embeddings are probed: as the protocol says where the user said nothing else.
+
+        Where only whole tracks have vectors, as foreign ones do, these are probed, and the results say so.
+        """
         asked, usual = self.request.probe, Settings()
         for protocol in self.protocols.values():
             if protocol.task == "probe":
@@ -82,7 +85,8 @@ class Bench:
                 changes: dict[str, Any] = {}
                 if asked.tasks is None and all(field in self.library.fields for field in fields):
                     changes["tasks"] = fields
-                if asked.aggregate == usual.aggregate:
+                windows = all(one.meta.get("windows") == "kept" for one in self.given)
+                if asked.aggregate == usual.aggregate and windows:
                     changes["aggregate"] = protocol.aggregate
                 if asked.probes == usual.probes:
                     changes["probes"] = protocol.probes

@@ -149,8 +149,9 @@ def make_protocol(
     }
     facts: dict[str, Any]
     if kind == "split":
+        counts = f"train {sizes['train']}, valid {sizes['valid']}, test {sizes['test']}"
         facts = {
-            "name": f"{_stored(library)} (train {sizes['train']}, valid {sizes['valid']}, test {sizes['test']})",
+            "name": f"{stored_split_name(library)} ({counts})",
             "kind": "split",
             "seed_varies": "the MLP's first weights and order of tracks; linear and k-NN have nothing to draw",
         }
@@ -176,7 +177,7 @@ def make_protocol(
     return Protocol("folds", plan, group, {**facts, **common})
 
 
-def _stored(library: Catalogue) -> str:
+def stored_split_name(library: Catalogue) -> str:
     """The name of the stored split: of a published dataset, with what tells it from the dataset's other splits."""
     dataset = library.info.get("dataset")
     return f"split of {dataset['name']}: {dataset['split']}" if dataset else "stored split"

@@ -17,6 +17,7 @@ from contramuse.checkpoint.corruption import Corruption
 from contramuse.checkpoint.model import Model, load
 from contramuse.embeddings.library import check_fits
 from contramuse.errors import LibraryError, UserError
+from contramuse.probes.protocol import stored_split_name
 from contramuse.probes.words import METRICS, spanned
 from contramuse.train.finetune.head import Head, load_head
 from contramuse.train.finetune.labels import Scale, check_divided, read_labels
@@ -93,7 +94,8 @@ def evaluate(
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "library": {"root": str(library.root), "fingerprint": library.fingerprint},
         "model": {"hash": model.model_hash, "head": head.info["hash"], "encoder": settings.encoder},
-        "fields": list(head.fields), "kind": head.kind, "split": split, "aggregate": rule,
+        "fields": list(head.fields), "kind": head.kind, "split": split, "split_name": stored_split_name(library),
+        "aggregate": rule,
         "corrupt": None if corruption is None else {"words": str(corruption), "steps": corruption.steps},
         "tracks": len(rows), "windows": int(counts.sum()), "window": model.window,
         "unlabelled": len(everything) - len(rows),
@@ -132,7 +134,7 @@ def table(found: dict[str, Any]) -> Table:
     rule = found["aggregate"]
     averaged = "answers" if found["kind"] == "numeric" and rule == "probabilities" else rule
     title = (
-        f"{'+'.join(found['fields'])}: {found['tracks']:,} tracks of the {found['split']} split, "
+        f"{'+'.join(found['fields'])}: {found['tracks']:,} tracks, {found['split']} of the {found['split_name']}, "
         f"{found['windows']:,} windows of {found['window']:g} s, mean of {averaged}"
     )
     if found["corrupt"]:

@@ -1,0 +1,93 @@
+"""An evaluation: parts are measured once, kept, and measured anew when what goes in changes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from contramuse.embeddings import Embeddings
+from contramuse.errors import UserError
+from contramuse.probes import Settings, evaluation
+from contramuse.probes.evaluation import PARTS, Part, Request, evaluate
+from minilibrary import write_library
+
+QUICK = Settings(probes=("linear",), baselines=("mfcc",), seeds=1, resamples=100, protocol="folds", folds=3)
+
+
+@pytest.fixture
+def subject(tmp_path):
+    """A library and embeddings of it that know nothing."""
+    library = write_library(tmp_path / "library", tracks=80, seconds=1.0, sample_rate=8000)
+    rng = np.random.default_rng(0)
+
+    class Drawn(Embeddings):
+        def __init__(self):
+            self.root, self.meta = tmp_path / "drawn", {"model_hash": "a", "preprocessing_hash": "b", "windows": "none"}
+
+        ids, vectors = library.ids, rng.normal(size=(len(library), 8)).astype(np.float32)
+
+        def __len__(self):
+            return len(library)
+
+    return library, Drawn()
+
+
+def test_what_is_done_is_kept_until_something_changes(subject, tmp_path, monkeypatch):
+    library, drawn = subject
+    calls = []
+
+    def run(bench):
+        calls.append(bench.settings.resamples)
+        return {"words": [f"{len(bench.given)} model"], "value": 1}
+
+    monkeypatch.setitem(PARTS, "counted", Part("counts", run, lambda part: []))
+    monkeypatch.setitem(PARTS, "nothing", Part("has nothing", lambda bench: None, lambda part: []))
+    request = Request(("counted", "nothing"), probe=QUICK)
+    said = []
+    first = evaluate([drawn], library=library, out=tmp_path / "out", request=request, shown=lambda *a: said.append(a))
+    again = evaluate([drawn], library=library, out=tmp_path / "out", request=request, shown=lambda *a: said.append(a))
+    assert calls == [100]
+    assert [(name, state) for name, _, state in said] == [
+        ("counted", "new"), ("nothing", "new"), ("counted", "kept"), ("nothing", "kept"),
+    ]  # fmt: skip
+    assert first["parts"] == again["parts"] == {"counted": {"words": ["1 model"], "value": 1}}
+    assert json.loads((tmp_path / "out/evaluation.json").read_text())["parts"] == first["parts"]
+    evaluate(
+        [drawn], library=library, out=tmp_path / "out", request=replace(request, probe=replace(QUICK, resamples=200))
+    )
+    drawn.meta["model_hash"] = "another"
+    evaluate([drawn], library=library, out=tmp_path / "out", request=request)
+    (tmp_path / "out/parts/counted.json").write_text("{damaged")
+    evaluate([drawn], library=library, out=tmp_path / "out", request=request)
+    assert calls == [100, 200, 100, 100]
+
+
+def test_a_part_done_before_stays_in_the_page(subject, tmp_path, monkeypatch):
+    library, drawn = subject
+    monkeypatch.setitem(PARTS, "one", Part("", lambda bench: {"n": 1}, lambda part: []))
+    monkeypatch.setitem(PARTS, "two", Part("", lambda bench: {"n": 2}, lambda part: []))
+    evaluate([drawn], library=library, out=tmp_path, request=Request(("one",), probe=QUICK))
+    results = evaluate([drawn], library=library, out=tmp_path, request=Request(("two",), probe=QUICK))
+    assert results["parts"] == {"one": {"n": 1}, "two": {"n": 2}}
+
+
+def test_probes_run_and_carry_the_published_figures_of_their_split(subject, tmp_path):
+    library, drawn = subject
+    library.info["dataset"] = {
+        "name": "magnatagatune", "choices": {"split": "pons2017", "tags": "top50"}, "split": "pons2017",
+    }  # fmt: skip
+    results = evaluate([drawn], library=library, out=tmp_path, request=Request(("probe",), probe=QUICK))
+    (task,) = results["parts"]["probe"]["tasks"]
+    assert task["field"] == "tags"
+    assert {one["metric"] for one in task["references"]} == {"roc_auc", "average_precision"}
+    assert results["protocols"] == ["mtat"]
+    assert results["parts"]["probe"]["protocol"]["aggregate"] == "embeddings"  # there are no windows
+
+
+def test_a_part_that_is_none_is_named():
+    with pytest.raises(UserError, match=r"robustnes.*Known: probe"):
+        Request(("robustnes",))
+    assert set(evaluation.PARTS) >= {"probe", "playlists"}
