@@ -134,7 +134,7 @@ def table(found: dict[str, Any]) -> Table:
     rule = found["aggregate"]
     averaged = "answers" if found["kind"] == "numeric" and rule == "probabilities" else rule
     title = (
-        f"{'+'.join(found['fields'])}: {found['tracks']:,} tracks, {found['split']} of the {found['split_name']}, "
+        f"{'+'.join(found['fields'])}: {found['tracks']:,} tracks of the {found['split']} {found['split_name'].removeprefix('stored ')}, "
         f"{found['windows']:,} windows of {found['window']:g} s, mean of {averaged}"
     )
     if found["corrupt"]:
