@@ -133,8 +133,9 @@ def table(found: dict[str, Any]) -> Table:
     """The results for a terminal."""
     rule = found["aggregate"]
     averaged = "answers" if found["kind"] == "numeric" and rule == "probabilities" else rule
+    split = f"{found['split']} {found['split_name'].removeprefix('stored ')}"
     title = (
-        f"{'+'.join(found['fields'])}: {found['tracks']:,} tracks of the {found['split']} {found['split_name'].removeprefix('stored ')}, "
+        f"{'+'.join(found['fields'])}: {found['tracks']:,} tracks of the {split}, "
         f"{found['windows']:,} windows of {found['window']:g} s, mean of {averaged}"
     )
     if found["corrupt"]:
