@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from contramuse.catalogue.datasets.base import About, Dataset, Entry, Field, Needed, Reading, Remote
+from contramuse.catalogue.datasets.emomusic import EmoMusic
+from contramuse.catalogue.datasets.fma import FMA
 from contramuse.catalogue.datasets.folder import Folder
+from contramuse.catalogue.datasets.giantsteps import GiantStepsKey
+from contramuse.catalogue.datasets.gtzan import GTZAN
+from contramuse.catalogue.datasets.irmas import IRMAS
+from contramuse.catalogue.datasets.nsynth import NSynth
+from contramuse.catalogue.datasets.vocalset import VocalSet
 
 DATASETS: dict[str, type[Dataset]] = {
+    "emomusic": EmoMusic,
+    "fma": FMA,
     "folder": Folder,
+    "giantsteps_key": GiantStepsKey,
+    "gtzan": GTZAN,
+    "irmas": IRMAS,
+    "nsynth": NSynth,
+    "vocalset": VocalSet,
 }
 
 __all__ = ["DATASETS", "About", "Dataset", "Entry", "Field", "Needed", "Reading", "Remote"]
