@@ -9,7 +9,11 @@ from contramuse.catalogue.datasets.folder import Folder
 from contramuse.catalogue.datasets.giantsteps import GiantStepsKey
 from contramuse.catalogue.datasets.gtzan import GTZAN
 from contramuse.catalogue.datasets.irmas import IRMAS
+from contramuse.catalogue.datasets.magnatagatune import MagnaTagATune
+from contramuse.catalogue.datasets.million_song import MillionSong
+from contramuse.catalogue.datasets.mtg_jamendo import MTGJamendo
 from contramuse.catalogue.datasets.nsynth import NSynth
+from contramuse.catalogue.datasets.openmic import OpenMIC
 from contramuse.catalogue.datasets.vocalset import VocalSet
 
 DATASETS: dict[str, type[Dataset]] = {
@@ -19,7 +23,11 @@ DATASETS: dict[str, type[Dataset]] = {
     "giantsteps_key": GiantStepsKey,
     "gtzan": GTZAN,
     "irmas": IRMAS,
+    "magnatagatune": MagnaTagATune,
+    "million_song": MillionSong,
+    "mtg_jamendo": MTGJamendo,
     "nsynth": NSynth,
+    "openmic": OpenMIC,
     "vocalset": VocalSet,
 }
 
