@@ -24,10 +24,17 @@ def finetune(
     field: Annotated[
         list[str] | None, typer.Option(help="Label field; several numeric ones are learnt together.")
     ] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="Of the field, as `evaluate --list` shows: its fields, metric and aggregation.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder of the run; runs/MODEL-FIELD-NUMBER by itself.")
     ] = None,
-    encoder: Annotated[str | None, typer.Option(help="frozen or full; frozen if not given, full from scratch.")] = None,
+    encoder: Annotated[
+        str | None, typer.Option(help="frozen, full, or lora (adapters); frozen if not given, full from scratch.")
+    ] = None,
+    rank: Annotated[int | None, typer.Option(help="Of the adapters; 8 if not given.")] = None,
+    alpha: Annotated[float | None, typer.Option(help="The adapters' factor, over the rank; 16 if not given.")] = None,
     head: Annotated[str, typer.Option(help="mlp (hidden layers with ReLU) or linear.")] = "mlp",
     hidden: Annotated[int | None, typer.Option(help="Width of an mlp's hidden layers; 512 if not given.")] = None,
     layers: Annotated[int | None, typer.Option(help="Hidden layers of an mlp; 1 if not given.")] = None,
@@ -87,7 +94,8 @@ def finetune(
     began = time.monotonic()
     of_head: dict[str, Any] = {"hidden": hidden, "layers": layers, "bias": bias, "norm": norm, "norm_out": norm_out}
     of_plateau: dict[str, Any] = {"plateau_factor": plateau_factor, "plateau_patience": plateau_patience}
-    stored = {f"--{name.replace('_', '-')}": value for name, value in (of_head | of_plateau).items()}
+    of_adapters: dict[str, Any] = {"rank": rank, "alpha": alpha}
+    stored = {f"--{name.replace('_', '-')}": value for name, value in (of_head | of_plateau | of_adapters).items()}
     if evaluate is not None:
         _forbid({"MODEL": model, "--resume": resume, "-o": out, **stored}, beside="--evaluate")
         _test(
@@ -103,6 +111,9 @@ def finetune(
         return
     if model is None:
         raise UserError("is missing", name="MODEL", fix="Give a model, a run, or a recipe to start from scratch.")
+    followed = None if protocol is None or data is None else _followed(data, protocol)
+    if followed is not None:
+        field, aggregate = field or _fields_of(followed), aggregate or followed.aggregate
     if data is None or not field:
         missing, fix = (
             ("--data", "Give a library.") if data is None else ("--field", "Name a label field of the library.")
@@ -119,15 +130,31 @@ def finetune(
         "optimizer": optimizer, "schedule": schedule or ("plateau" if optimizer == "sgd" else "constant"),
         "segments": segments, "augment": augment, "share_rule": share_rule, "untagged": untagged, "empty": empty,
         "aggregate": aggregate or "probabilities", "best_by": best_by, "precision": precision,
+        "protocol": protocol or "", "metric": "" if followed is None else followed.metrics[0],
     }  # fmt: skip
     settings = Settings(
         fields=tuple(field), rate=rate, weight_decay=weight_decay, layer_decay=layer_decay, dropout=dropout,
         batch=batch, epochs=100 if epochs is None else epochs, steps=steps or 0, patience=patience,
         seconds=seconds or 0.0, share=share, valid_windows=valid_windows, seed=seed, **chosen, **of_head, **of_plateau,
+        **of_adapters,
     )  # fmt: skip
     _begin(
         model, overrides or [], data, out, settings, minutes=minutes, accelerator=accelerator, json=json, began=began
     )
+
+
+def _followed(data: Path, name: str) -> Any:
+    """The published protocol ``name``, which must fit the library."""
+    from contramuse.catalogue.library import Library
+    from contramuse.probes.published import protocols_for
+
+    return protocols_for(Library.open(data), (name,))[name]
+
+
+def _fields_of(followed: Any) -> list[str]:
+    if followed.task != "probe":
+        raise UserError("has no labels to learn", name="--protocol", fix="`contramuse playlists` measures it.")
+    return list(followed.fields)
 
 
 def _forbid(given: dict[str, Any], *, beside: str) -> None:
@@ -220,6 +247,9 @@ def _report(found: dict[str, Any] | None, run: Path | None, json: Path | None, *
             console.print(
                 f"{found['unlabelled']:,} tracks of the split have no label and are left out.", highlight=False
             )
+        for one in found["references"]:
+            said = f"published: {one['system']}: {one['metric']} {one['value']:.3f} ({one['split']}; {one['source']})"
+            console.print(said, highlight=False, markup=False, soft_wrap=True)
         if run is not None:
             console.print(f"all numbers: {run / 'test.json'}", highlight=False, soft_wrap=True)
         if json is not None:

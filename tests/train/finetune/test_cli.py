@@ -1,5 +1,7 @@
 """The command: runs, goes on, tests, and tells mistakes."""
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,29 @@ def test_the_test_sees_what_the_head_learnt_from_where_a_model_gives_its_project
     )
     assert status == 0, out + err
     assert "genre (accuracy)" in out
+
+
+def test_a_protocol_gives_fields_metric_and_aggregation_and_stands_beside_its_published_figures(
+    library: Library, model: Path, tmp_path: Path, run: Any
+) -> None:
+    info = json.loads((library.root / "library.json").read_text())
+    held = {"name": "magnatagatune", "choices": {"split": "pons2017", "tags": "top50"}, "split": "pons2017"}
+    copied = tmp_path / "library"
+    shutil.copytree(library.root, copied)
+    (copied / "library.json").write_text(json.dumps({**info, "dataset": held}))
+    out = tmp_path / "run"
+    status, said, err = run(
+        "finetune", model, "--data", copied, "--protocol", "mtat", "--epochs", 1, "-o", out, "--empty", "drop"
+    )
+    assert status == 0, said + err
+    tested = json.loads((out / "test.json").read_text())
+    assert (tested["fields"], tested["aggregate"], tested["protocol"]) == (["tags"], "probabilities", "mtat")
+    assert tested["split_name"] == "split of magnatagatune: pons2017"
+    assert {one["metric"] for one in tested["references"]} == {"roc_auc", "average_precision"}
+    assert "published: CLMR" in said
+    status, _, err = run("finetune", model, "--data", library.root, "--protocol", "mtat", "-o", tmp_path / "other")
+    assert status == 2
+    assert "is of another dataset or split" in " ".join(err.split())
 
 
 @pytest.mark.parametrize(

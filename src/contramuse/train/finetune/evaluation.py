@@ -18,6 +18,7 @@ from contramuse.checkpoint.model import Model, load
 from contramuse.embeddings.library import check_fits
 from contramuse.errors import LibraryError, UserError
 from contramuse.probes.protocol import stored_split_name
+from contramuse.probes.published import PROTOCOLS, references_of
 from contramuse.probes.words import METRICS, spanned
 from contramuse.train.finetune.head import Head, load_head
 from contramuse.train.finetune.labels import Scale, check_divided, read_labels
@@ -95,7 +96,7 @@ def evaluate(
         "library": {"root": str(library.root), "fingerprint": library.fingerprint},
         "model": {"hash": model.model_hash, "head": head.info["hash"], "encoder": settings.encoder},
         "fields": list(head.fields), "kind": head.kind, "split": split, "split_name": stored_split_name(library),
-        "aggregate": rule,
+        "aggregate": rule, **_published(library, settings.protocol, head.fields, tasks[0].metrics),
         "corrupt": None if corruption is None else {"words": str(corruption), "steps": corruption.steps},
         "tracks": len(rows), "windows": int(counts.sum()), "window": model.window,
         "unlabelled": len(everything) - len(rows),
@@ -104,6 +105,15 @@ def evaluate(
         "classes": by_class(tasks[0], scores),
         "confusion": confusion(tasks[0], scores).tolist() if tasks[0].kind == "multiclass" else None,
     }  # fmt: skip
+
+
+def _published(library: Library, name: str, fields: Sequence[str], metrics: Sequence[str]) -> dict[str, Any]:
+    """The protocol that a run follows, and published figures where the library holds its dataset and split."""
+    if not name or not PROTOCOLS[name].fits(library):
+        return {"protocol": "", "references": []}
+    known = {name: PROTOCOLS[name]}
+    found = [one for f in fields for one in references_of(known, f, tuple(metrics), stored_split_name(library))]
+    return {"protocol": name, "references": found}
 
 
 def _classifier(run: Path, library: Library, *, field: str | None, untagged: str) -> tuple[Model, Head, Settings]:

@@ -101,13 +101,13 @@ def answer(
     return scores * head.scale.deviation + head.scale.mean, counts
 
 
-def primary(tasks: Sequence[Task], scores: Scores) -> tuple[str, float]:
-    """Name and value of the first metric; the mean over several numeric fields. NaN where it is not defined."""
-    values = []
+def primary(tasks: Sequence[Task], scores: Scores, *, metric: str = "") -> tuple[str, float]:
+    """Name and value of a metric ("": the first); the mean over several numeric fields. NaN where it is not defined."""
+    wanted, values = metric or tasks[0].metrics[0], []
     for i, task in enumerate(tasks):
         own = scores[:, [i]] if task.kind == "numeric" else scores
-        values.append(float(measure(task, task.y, own, metrics.ones(len(task.y)))[task.metrics[0]][0]))
-    return tasks[0].metrics[0], float(np.mean(values))
+        values.append(float(measure(task, task.y, own, metrics.ones(len(task.y)))[wanted][0]))
+    return wanted, float(np.mean(values))
 
 
 def results(tasks: Sequence[Task], scores: Scores, *, resamples: int, seed: int) -> list[dict[str, Any]]:

@@ -18,7 +18,10 @@ class Settings:
 
     Args:
         fields: label field; several numeric ones are learnt together.
-        encoder: "frozen" (evaluation mode, no gradient) or "full".
+        encoder: "frozen" (evaluation mode, no gradient), "full", or "lora" (frozen, but for what adapters add to the
+            weights of its linear layers).
+        rank: of the adapters; None is 8.
+        alpha: the adapters' factor, over the rank; None is 16.
         head: "linear", or "mlp" (hidden layers with ReLU).
         hidden: width of an MLP's hidden layers; None is 512.
         layers: hidden layers of an MLP; None is 1.
@@ -40,6 +43,9 @@ class Settings:
         steps: length of the run in steps.
         patience: looks at validation (one per epoch) without a gain before the end; 0 never ends early.
         best_by: "metric" or "loss", of the validation tracks, that the best checkpoint is chosen by.
+        metric: that it is chosen by; "": the first of the field's kind.
+        protocol: name of a published protocol that the run follows, "" for none; its published figures stand beside the
+            results.
         segments: "random", a random window of each track per epoch; "all", every whole window is an item.
         augment: "none", or "recipe", the chain of the recipe's own view.
         seconds: length of a window; 0 is the model's.
@@ -54,7 +60,9 @@ class Settings:
     """
 
     fields: tuple[str, ...]
-    encoder: Literal["frozen", "full"] = "frozen"
+    encoder: Literal["frozen", "full", "lora"] = "frozen"
+    rank: int | None = None
+    alpha: float | None = None
     head: Literal["linear", "mlp"] = "mlp"
     hidden: int | None = None
     layers: int | None = None
@@ -75,6 +83,8 @@ class Settings:
     steps: int = 0
     patience: int = 15
     best_by: Literal["metric", "loss"] = "metric"
+    metric: str = ""
+    protocol: str = ""
     segments: Literal["random", "all"] = "random"
     augment: Literal["none", "recipe"] = "none"
     seconds: float = 0.0
@@ -104,10 +114,20 @@ class Settings:
         _check("share", self.share, 0 < self.share <= 1, "Give a number above 0 and at most 1.")
         _check(
             "layer-decay", self.layer_decay, self.layer_decay == 1 or self.encoder == "full",
-            "The encoder is frozen and has no rate: leave it out, or give --encoder full.",
+            f"The layers of an encoder that is {'adapted' if self.encoder == 'lora' else 'frozen'} have no rates of their "
+            "own: leave it out, or give --encoder full.",
         )  # fmt: skip
+        self._check_adapters()
         self._check_head()
         self._check_plateau()
+
+    def _check_adapters(self) -> None:
+        rank, alpha = self.rank, self.alpha
+        _check("rank", rank, rank is None or rank >= 1, "8 is a usual one.")
+        _check("alpha", alpha, alpha is None or 0 < alpha < float("inf"), "Twice the rank is usual.")
+        for name, value in (("rank", rank), ("alpha", alpha)):
+            fix = f"It is of adapters, and the encoder is {self.encoder}: leave it out, or give --encoder lora."
+            _check(name, value, value is None or self.encoder == "lora", fix)
 
     def _check_head(self) -> None:
         for name in ("hidden", "layers"):
@@ -125,6 +145,13 @@ class Settings:
         for name, value in (("plateau-factor", factor), ("plateau-patience", patience)):
             fix = f"The rate is {self.schedule}: leave it out, or give --schedule plateau."
             _check(name, value, value is None or self.schedule == "plateau", fix)
+
+    @property
+    def adapters(self) -> dict[str, Any]:
+        """Rank and alpha of the adapters; empty where there are none."""
+        if self.encoder != "lora":
+            return {}
+        return {"rank": self.rank or 8, "alpha": 16.0 if self.alpha is None else self.alpha}
 
     @property
     def head_settings(self) -> dict[str, Any]:
@@ -175,7 +202,7 @@ class Settings:
 
 
 WORDS: dict[str, tuple[str, ...]] = {
-    "encoder": ("frozen", "full"), "head": ("linear", "mlp"), "start": ("model", "scratch"),
+    "encoder": ("frozen", "full", "lora"), "head": ("linear", "mlp"), "start": ("model", "scratch"),
     "bias": ("none", "all"), "norm": ("none", "batch"), "norm_out": ("none", "layer"),
     "optimizer": ("adam", "sgd"), "schedule": ("constant", "plateau", "cosine"), "best_by": ("metric", "loss"),
     "segments": ("random", "all"), "augment": ("none", "recipe"), "share_rule": ("exact", "powerset"),

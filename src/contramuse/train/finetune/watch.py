@@ -66,6 +66,7 @@ class Look:
         ]
         scores = torch.stack(answers).double().cpu().numpy()
         tracks = rows[np.sort(first)]
-        metric, value = primary(self._labels.tasks(tracks), rescaled(scores, self._scale))
+        labels = self._labels.tasks(tracks)
+        metric, value = primary(labels, rescaled(scores, self._scale), metric=self._settings.metric)
         found = {"valid_loss": loss, f"valid_{metric}": value, "valid_error": 1 - value}
         return {name: number for name, number in found.items() if not math.isnan(number)}
