@@ -132,7 +132,7 @@ class Excerpts:
 
 
 def hearing_of(systems: Sequence[System], given: Sequence[Embeddings], *, sample_rate: int, seed: int) -> Hearing:
-    """Ears for the systems that ``systems.compared_systems`` made of ``given``, in its order: models, then baselines."""
+    """Ears for the systems that ``systems.compared_systems`` made of ``given``, in its order: models come first."""
     from contramuse.checkpoint.model import load
 
     ears: dict[str, Ear] = {}
