@@ -23,7 +23,7 @@ def lineage(info: Mapping[str, Any]) -> dict[str, list[str]]:
     """
     extra = info.get("extra", {})
     tuned, before = extra.get("fine_tuned", {}), extra.get("from", {})
-    fields = tuned.get("fields", []) if tuned.get("encoder") == "full" else []
+    fields = tuned.get("fields", []) if tuned.get("encoder") in ("full", "lora") else []
     recipe = Recipe.from_resolved(info["recipe"])
     company = dict.fromkeys([*_company(recipe.resolved()), *before.get("company", [])])
     heard = dict.fromkeys([info.get("library_fingerprint"), *before.get("library_fingerprints", [])])

@@ -12,6 +12,7 @@ from typing_extensions import Self
 
 from contramuse.encoders import HEADS
 from contramuse.sampling import generator_for
+from contramuse.train.finetune import lora
 from contramuse.train.finetune.data import LabelledData, Windows
 from contramuse.train.finetune.labels import Labels, loss_of
 from contramuse.train.finetune.settings import Settings
@@ -27,7 +28,7 @@ class Classifier(LightningModule):
     """Windows go through augmentation, the tower's frontend and encoder, and the head.
 
     A frozen encoder is in evaluation mode whatever the mode of the module, so that its BatchNorm uses the running
-    statistics and leaves them as they are, and it has no gradient.
+    statistics and leaves them as they are, and it has no gradient. So is one with adapters, which alone have one.
 
     Args:
         towers: of the model; all but the one that embeds are left alone.
@@ -41,12 +42,14 @@ class Classifier(LightningModule):
         self, towers: nn.ModuleDict, *, tower: str, labels: Labels, settings: Settings, chains: tuple[Chain, Chain]
     ) -> None:
         super().__init__()
-        self.towers, self._tower, self._settings = towers.requires_grad_(False), tower, settings
+        self.towers, self._tower, self.settings = towers.requires_grad_(False), tower, settings
         self._chains, self._kind = chains, labels.loss
         inner: Any = towers[tower]
         if settings.encoder == "full":
             inner.frontend.requires_grad_(True)
             inner.encoder.requires_grad_(True)
+        if settings.encoder == "lora":
+            lora.adapt(inner.encoder, **settings.adapters, seed=settings.seed)
         torch.manual_seed(settings.seed)  # initial weights: torch's initialisers know no other generator
         self.head = build_head(
             settings.head, dim_in=inner.dim, out=len(labels.classes), dropout=settings.dropout, **settings.head_settings
@@ -58,11 +61,23 @@ class Classifier(LightningModule):
         """The tower that embeds."""
         return self.towers[self._tower]
 
+    def counts(self) -> dict[str, int]:
+        """Trained weights of the head and of the encoder; all that the encoder had before; layers with adapters."""
+        encoder = [*self.tower.frontend.parameters(), *self.tower.encoder.parameters()]
+        adapters = lora.adapters(self.tower.encoder)
+        added = sum(weight.numel() for one in adapters for weight in one.parameters())
+        return {
+            "head": sum(weight.numel() for weight in self.head.parameters()),
+            "encoder_trained": sum(weight.numel() for weight in encoder if weight.requires_grad),
+            "encoder": sum(weight.numel() for weight in encoder) - added,
+            "adapters": len(adapters),
+        }
+
     def train(self, mode: bool = True) -> Self:
         """Training mode for what is trained; the rest stays in evaluation mode."""
         super().train(mode)
         self.towers.eval()
-        if self._settings.encoder == "full":
+        if self.settings.encoder == "full":
             self.tower.frontend.train(mode)
             self.tower.encoder.train(mode)
         return self
@@ -77,9 +92,9 @@ class Classifier(LightningModule):
     def loss_of(self, batch: Windows) -> Tensor:
         """The loss of ``batch``, a scalar."""
         # An encoder of a user's own may hold nn.Dropout, which draws from the global generator.
-        torch.manual_seed(self._settings.seed + 1_000_003 * (batch.number + 1))
+        torch.manual_seed(self.settings.seed + 1_000_003 * (batch.number + 1))
         h = self.represent(batch, purpose="train")
-        draws = generator_for(self._settings.seed, "fine-tuning head", batch.number, device=h.device)
+        draws = generator_for(self.settings.seed, "fine-tuning head", batch.number, device=h.device)
         return loss_of(self.head(h, draws), batch.y, kind=self._kind)
 
     def represent(self, batch: Windows, *, purpose: str) -> Tensor:
@@ -89,8 +104,8 @@ class Classifier(LightningModule):
             batch: windows.
             purpose: "train" augments, where the settings say so.
         """
-        draws = (self._settings.seed, "fine-tuning", purpose, batch.number)
-        frozen = self._settings.encoder == "frozen"
+        draws = (self.settings.seed, "fine-tuning", purpose, batch.number)
+        frozen = self.settings.encoder == "frozen"
         with torch.no_grad() if frozen else nullcontext():
             features = self._features(batch, purpose)
             vectors: Tensor = self.tower.encoder(features, generator_for(*draws, "encoder", device=features.device))
@@ -98,8 +113,8 @@ class Classifier(LightningModule):
 
     def _features(self, batch: Windows, purpose: str) -> Tensor:
         x, (on_waveform, on_features) = batch.x, self._chains
-        generator = generator_for(self._settings.seed, "fine-tuning augment", batch.number)
-        augmented = purpose == "train" and self._settings.augment == "recipe"
+        generator = generator_for(self.settings.seed, "fine-tuning augment", batch.number)
+        augmented = purpose == "train" and self.settings.augment == "recipe"
         with torch.autocast(x.device.type, enabled=False):  # spectra span more than 16-bit floats keep apart
             if x.dtype == torch.int16:
                 x = x.float() / FULL_SCALE
@@ -112,13 +127,13 @@ class Classifier(LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """The settings' optimiser over what is trained; ``Pace`` sets its learning rate."""
-        wanted = self._settings.train(per_epoch=1).optimizer
-        if self._settings.layer_decay == 1:
+        wanted = self.settings.train(per_epoch=1).optimizer
+        if self.settings.layer_decay == 1:
             groups = weight_groups(self, weight_decay=wanted.weight_decay)
             return optimizer_over([group for group in groups if group["params"]], wanted)
         below = nn.ModuleDict({"frontend": self.tower.frontend, "encoder": self.tower.encoder})
         groups = layered_groups(
-            below, self.head, weight_decay=wanted.weight_decay, layer_decay=self._settings.layer_decay
+            below, self.head, weight_decay=wanted.weight_decay, layer_decay=self.settings.layer_decay
         )
         return optimizer_over(groups, wanted)
 

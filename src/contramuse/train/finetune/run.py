@@ -21,6 +21,7 @@ from contramuse.train.finetune.data import LabelledData
 from contramuse.train.finetune.evaluation import evaluate
 from contramuse.train.finetune.head import save_head
 from contramuse.train.finetune.labels import Labels, Scale, check_divided, choose, read_labels, without_empty
+from contramuse.train.finetune.lora import merge
 from contramuse.train.finetune.module import Classifier
 from contramuse.train.finetune.settings import Settings
 from contramuse.train.finetune.start import Origin, describe_run, open_origin, own_recipe, reopen, stored_settings
@@ -205,7 +206,7 @@ def _run(
         describe_run(run, origin, library, settings, minutes=minutes, facts=parts.facts)
         with replacing(run / CHOSEN) as temporary:
             temporary.write_text("".join(f"{library.ids[row]}\n" for row in parts.train), encoding="utf-8")
-    _introduce(bar, library, data, parts, settings, resumed_at=state["global_step"] if state else None)
+    _introduce(bar, library, data, parts, module, resumed_at=state["global_step"] if state else None)
     with told(run, checkpoint, verb="finetune"), _advised(settings):
         try:
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint if state else None)
@@ -248,14 +249,21 @@ def _module(origin: Origin, towers: nn.ModuleDict, labels: Labels, settings: Set
 
 
 def _introduce(
-    bar: Bar, library: Library, data: LabelledData, parts: _Parts, settings: Settings, *, resumed_at: int | None
+    bar: Bar, library: Library, data: LabelledData, parts: _Parts, module: Classifier, *, resumed_at: int | None
 ) -> None:
+    settings = module.settings
     field, facts = "+".join(settings.fields), parts.facts
     chosen = "" if settings.share == 1 else f" of {facts['labelled_train_tracks']:,} with labels"
     going = "" if resumed_at is None else f"; going on from step {resumed_at:,}"
     bar.say(
         f"{field}: {len(data.train_rows):,} tracks{chosen} to train on ({len(data):,} items an epoch), "
         f"{len(data.valid_rows):,} to watch, of {library.root}{going}"
+    )
+    counts = module.counts()
+    adapters = f" (adapters of {counts['adapters']} linear layers)" if counts["adapters"] else ""
+    bar.say(
+        f"{counts['head'] + counts['encoder_trained']:,} weights are trained: {counts['head']:,} of the head and "
+        f"{counts['encoder_trained']:,}{adapters} of the encoder, which has {counts['encoder']:,}"
     )
     if facts["unlabelled_tracks"]:
         bar.say(f"{facts['unlabelled_tracks']:,} tracks of the library have no label in {field} and are left out")
@@ -268,8 +276,9 @@ def _save(origin: Origin, library: Library, run: Path, module: Classifier, parts
     best, last = run / "checkpoints" / "best.ckpt", run / "checkpoints" / "last.ckpt"
     state = read_checkpoint(best if best.exists() else last)
     module.load_state_dict(state["state_dict"])
+    merge(module.tower.encoder)
     told_of = {
-        "fields": list(settings.fields), "encoder": settings.encoder, "start": settings.start,
+        "fields": list(settings.fields), "encoder": settings.encoder, **settings.adapters, "start": settings.start,
         "from": origin.name, "from_model_hash": origin.model_hash,
     }  # fmt: skip
     save_model(

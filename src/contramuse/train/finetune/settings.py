@@ -114,8 +114,8 @@ class Settings:
         _check("share", self.share, 0 < self.share <= 1, "Give a number above 0 and at most 1.")
         _check(
             "layer-decay", self.layer_decay, self.layer_decay == 1 or self.encoder == "full",
-            f"The layers of an encoder that is {'adapted' if self.encoder == 'lora' else 'frozen'} have no rates of their "
-            "own: leave it out, or give --encoder full.",
+            "Only the layers of an encoder that is trained as a whole have rates of their own: leave it out, or give "
+            "--encoder full.",
         )  # fmt: skip
         self._check_adapters()
         self._check_head()
