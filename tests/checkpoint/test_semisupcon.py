@@ -87,7 +87,7 @@ def test_fine_tuning(encoder, head, networks, tmp_path):
         torch.testing.assert_close(model.tower.project(x), wanted, atol=1e-4, rtol=1e-4)
     assert model.info["extra"]["classes"] == list("abcdefg")
     assert import_semisupcon(file, tmp_path / "again").classes[6] == "class 6"
-    with pytest.raises(UserError, match="2 names and the classifier has 7"):
+    with pytest.raises(UserError, match="2 names and the head has 7"):
         import_semisupcon(file, tmp_path / "wrong", classes=["a", "b"])
 
 

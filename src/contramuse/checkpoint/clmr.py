@@ -6,6 +6,8 @@ What they hold (weights only; nothing in them is ever run):
   ``encoder.*``, and the projector ``model.projector.{0,2}.weight``.
 * v1, a plain dict: ``encoder.sequential.{block}.{0|1}.*`` or the older ``encoder.conv{block + 1}.{0|1}.*``, and
   ``projector.{0,2}.weight``.
+* ONNX, as ``export.py`` wrote it: the encoder, and its classifier in ``clmr_sample-cnn.onnx``; found by the graph,
+  since names and batch normalisations do not survive an export.
 * a head that was trained on the frozen encoder: ``model.0.*`` (and ``model.2.*``) in a Lightning file, or ``0.*``.
 """
 
@@ -18,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from contramuse.checkpoint.clmr_tags import CLASSES
@@ -27,16 +30,22 @@ from contramuse.checkpoint.foreign import (
     head_in_words,
     head_settings,
     linear_layers,
+    named_classes,
     rate_of,
     read_state,
     sample_cnn_state,
     save_imported,
 )
+from contramuse.checkpoint.onnx_file import Layer, is_onnx, read_layers
+from contramuse.encoders.sample_cnn import CHANNELS
 from contramuse.errors import ModelFileError, UserError
 
 ENCODER_PREFIXES = ("model.encoder.", "encoder.", "module.encoder.", "module.", "")
 PROJECTOR_PREFIXES = ("model.projector.", "projector.", "module.projector.")
 HEAD_PREFIXES = ("model.", "", "finetuner.")
+EXPORTED_HEAD = ("exported.",)
+EPSILON = 1e-5
+"""Added to variances by the batch normalisations of the network."""
 
 
 def import_clmr(
@@ -53,7 +62,8 @@ def import_clmr(
     ``torch.sigmoid(model.tower.project(x))`` are the chances of ``model.info["extra"]["classes"]``.
 
     Args:
-        file: the encoder's checkpoint (``.ckpt`` or ``.pt``).
+        file: the encoder's checkpoint (``.ckpt`` or ``.pt``), or its export (``.onnx``), whose classifier, where it
+            has one, becomes the head.
         out: folder of the model.
         head: checkpoint of a linear or one-hidden-layer head on that encoder.
         classes: names of the head's outputs in order, or the data set that it was trained on: "magnatagatune", "msd"
@@ -66,14 +76,17 @@ def import_clmr(
     """
     from contramuse.recipe import load_recipe
 
-    state = read_state(file)
+    exported = is_onnx(file)
+    state = onnx_state(file) if exported else read_state(file)
     encoder = sample_cnn_state(state, file, prefixes=ENCODER_PREFIXES)
     strides = [encoder[f"sequential.{block}.0.weight"].shape[2] for block in range(1, 10)]
     rate = rate_of(strides, sample_rate)
-    projector = linear_layers(state, PROJECTOR_PREFIXES)
-    layers = projector if head is None else _head_layers(head)
-    names = _classes(layers, classes, head) if head is not None else ()
-    described = head_in_words(layers, "projector" if head is None else "classifier")
+    layers = linear_layers(state, EXPORTED_HEAD if exported else PROJECTOR_PREFIXES)
+    if head is not None:
+        layers = _head_layers(head)
+    classifies = bool(layers) and (exported or head is not None)
+    names = _classes(layers, classes) if classifies else ()
+    described = head_in_words(layers, "classifier" if classifies else "projector")
     extra: dict[str, Any] = {"head": described}
     if names:
         extra |= {"classes": list(names), "activation": "sigmoid"}
@@ -96,11 +109,58 @@ def _head_layers(head: str | Path) -> State:
     return layers
 
 
-def _classes(layers: State, classes: str | Sequence[str] | None, head: str | Path) -> tuple[str, ...]:
-    outputs = list(layers.values())[-1].shape[0]
+def onnx_state(file: str | Path) -> State:
+    """The weights of an exported CLMR by the names of its checkpoints, the classifier's under ``exported.``.
+
+    Where the export folded batch normalisations into the convolutions, they become the identity.
+
+    Raises:
+        ModelFileError: the file is damaged, or its graph is not that of SampleCNN with or without a classifier.
+    """
+    found = read_layers(file)
+    convolutions = [layer for layer in found if layer.kind == "conv"]
+    linear = found[len(convolutions) :]
+    shapes = [(tuple(layer.weight.shape[:1]), layer.strides, layer.pads) for layer in convolutions]
+    wanted = [((c,), (1,), (1, 1)) if block else ((c,), (3,), (0, 0)) for block, c in enumerate(CHANNELS)]
+    if shapes != wanted or any(layer.kind != "linear" for layer in linear) or len(linear) > 2:
+        raise ModelFileError(
+            f"is not SampleCNN as CLMR exported it: it has {len(convolutions)} convolutions of other shapes",
+            name="checkpoint", value=file, fix="Only exports of the encoder of eleven blocks can be imported.",
+        )  # fmt: skip
+    state: State = {}
+    for block, layer in enumerate(convolutions):
+        state |= _exported_block(layer, f"encoder.sequential.{block}")
+    biased = any(layer.bias is not None for layer in linear)
+    for place, layer in enumerate(linear):
+        state[f"{EXPORTED_HEAD[0]}{2 * place}.weight"] = layer.weight
+        if biased:
+            bias = torch.zeros(len(layer.weight)) if layer.bias is None else layer.bias
+            state[f"{EXPORTED_HEAD[0]}{2 * place}.bias"] = bias
+    return state
+
+
+def _exported_block(layer: Layer, name: str) -> State:
+    """Convolution and batch normalisation of a block, of whose variance the published network's epsilon is 1e-5."""
+    channels = len(layer.weight)
+    norm = layer.norm
+    if norm is None:  # folded
+        one, zero = torch.ones(channels), torch.zeros(channels)
+        norm = torch.stack([one, zero, zero, one - EPSILON])
+    elif layer.epsilon != EPSILON:
+        norm = torch.cat([norm[:3], norm[3:] + (layer.epsilon - EPSILON)])
+    bias = torch.zeros(channels) if layer.bias is None else layer.bias
+    names = ("1.weight", "1.bias", "1.running_mean", "1.running_var")
+    return {
+        f"{name}.0.weight": layer.weight, f"{name}.0.bias": bias,
+        **{f"{name}.{part}": value for part, value in zip(names, norm, strict=True)},
+    }  # fmt: skip
+
+
+def _classes(layers: State, classes: str | Sequence[str] | None) -> tuple[str, ...]:
+    outputs = [value for name, value in layers.items() if name.endswith("weight")][-1].shape[0]
     if classes is None:
         fitting = [names for names in CLASSES.values() if len(names) == outputs]
-        return fitting[0] if fitting else tuple(f"class {n}" for n in range(outputs))
+        return fitting[0] if fitting else named_classes(None, outputs)
     if isinstance(classes, str) and classes not in CLASSES:
         raise UserError(
             "is not a data set with a known order of classes",
@@ -108,15 +168,7 @@ def _classes(layers: State, classes: str | Sequence[str] | None, head: str | Pat
             value=classes,
             fix=f"Write one of {', '.join(CLASSES)}, or a file with one name per line.",
         )
-    names = CLASSES[classes] if isinstance(classes, str) else tuple(classes)
-    if len(names) != outputs:
-        raise UserError(
-            f"there are {len(names)} names and the head has {outputs} outputs",
-            name="classes",
-            value=str(head),
-            fix="Name the data set that the head was trained on, or give a file with one name per line.",
-        )
-    return names
+    return named_classes(CLASSES[classes] if isinstance(classes, str) else classes, outputs)
 
 
 def _recipe(resolved: dict[str, Any], strides: list[int], rate: int, layers: State) -> dict[str, Any]:
@@ -134,5 +186,5 @@ def _recipe(resolved: dict[str, Any], strides: list[int], rate: int, layers: Sta
 
 
 def _left_out(state: Mapping[str, Tensor]) -> tuple[str, ...]:
-    known = re.compile(r"(.*\.)?((sequential\.\d+|conv\d+)\.[01]\.\w+|projector\.\d+\.\w+)")
+    known = re.compile(r"(.*\.)?((sequential\.\d+|conv\d+)\.[01]\.\w+|projector\.\d+\.\w+|exported\.\d\.\w+)")
     return tuple(name for name in state if not known.fullmatch(name))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from contramuse.encoders.sample_cnn import CHANNELS, STRIDES
 from contramuse.errors import ModelFileError, UserError
@@ -153,6 +153,35 @@ def _complete(found: State, file: str | Path) -> State:
     return found
 
 
+def fitted(found: Mapping[str, Tensor], module: nn.Module, file: str | Path, *, name: str) -> State:
+    """``found``, checked to be a state of ``module``; counts of batches, which old files lack, become 0.
+
+    Args:
+        found: weights by the names of ours.
+        module: it may be on the meta device.
+        file: they were read from.
+        name: of the network, for people.
+
+    Raises:
+        ModelFileError: weights are missing, more than there are, or have another shape.
+    """
+    wanted = module.state_dict()
+    whole = {key: torch.zeros((), dtype=torch.int64) for key in wanted if key.endswith(COUNT)} | dict(found)
+    wrong = [f"{key} is missing" for key in wanted if key not in whole]
+    wrong += [f"{key} is more than there is" for key in sorted(whole.keys() - wanted.keys())]
+    wrong += [
+        f"{key} has shape {list(whole[key].shape)}, {list(value.shape)} is right"
+        for key, value in wanted.items()
+        if key in whole and whole[key].shape != value.shape
+    ]
+    if wrong:
+        raise ModelFileError(
+            f"is not {name} as published: {wrong[0]}{f', and {len(wrong) - 1} more' if len(wrong) > 1 else ''}",
+            name="checkpoint", value=file, fix="Only the published network can be imported.",
+        )  # fmt: skip
+    return {key: whole[key].to(value.dtype) for key, value in wanted.items()}
+
+
 def linear_layers(state: Mapping[str, Tensor], prefixes: Sequence[str]) -> State:
     """The state of our MLP head from a stack Linear, ReLU, Linear, ... on 512 numbers; empty where there is none."""
     for prefix in prefixes:
@@ -193,6 +222,19 @@ def head_in_words(layers: State, kind: str) -> str:
         return "none"
     count = sum(name.endswith("weight") for name in layers)
     return f"{kind}, {count} linear layer{'s' if count > 1 else ''} to {list(layers.values())[-1].shape[0]}"
+
+
+def named_classes(classes: Sequence[str] | None, outputs: int) -> tuple[str, ...]:
+    """Names of a head's outputs: ``classes``, or "class 0", "class 1", ... where none are given.
+
+    Raises:
+        UserError: there are more or fewer names than outputs.
+    """
+    names = tuple(f"class {n}" for n in range(outputs)) if classes is None else tuple(classes)
+    if len(names) != outputs:
+        fix = "Name the data set that the head was trained on, or give a file with one name per line, in their order."
+        raise UserError(f"there are {len(names)} names and the head has {outputs} outputs", name="classes", fix=fix)
+    return names
 
 
 def rate_of(strides: Sequence[int], given: int | None) -> int:

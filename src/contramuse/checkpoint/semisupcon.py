@@ -28,6 +28,7 @@ from contramuse.checkpoint.foreign import (
     head_in_words,
     head_settings,
     linear_layers,
+    named_classes,
     rate_of,
     read_state,
     sample_cnn_state,
@@ -149,11 +150,7 @@ def _names(classifier: State, classes: Sequence[str] | None) -> tuple[str, ...]:
             raise UserError("there is no classifier in the checkpoint", name="classes", fix=fix)
         return ()
     outputs = [value for name, value in classifier.items() if name.endswith("weight")][-1].shape[0]
-    names = tuple(f"class {n}" for n in range(outputs)) if classes is None else tuple(classes)
-    if len(names) != outputs:
-        problem = f"there are {len(names)} names and the classifier has {outputs} outputs"
-        raise UserError(problem, name="classes", fix="Give a file with one name per line, in their order.")
-    return names
+    return named_classes(classes, outputs)
 
 
 def _left_out(state: Mapping[str, Tensor], *, heads: str) -> tuple[str, ...]:

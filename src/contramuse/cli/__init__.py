@@ -11,6 +11,7 @@ from rich.console import Console
 
 from contramuse import __version__
 from contramuse.cli import import_, recipes, vectors
+from contramuse.cli.convert import convert
 from contramuse.cli.corpus import corpus
 from contramuse.cli.data import data
 from contramuse.cli.demo import demo
@@ -52,6 +53,7 @@ def _options(
 
 
 # One line for each verb, in alphabetical order.
+app.command()(convert)
 app.command()(corpus)
 app.command()(data)
 app.command()(demo)

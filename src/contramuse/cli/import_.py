@@ -34,8 +34,8 @@ def clmr(
     """Turn a published CLMR checkpoint into a model folder. Only weights are read; no code in the file is run."""
     from contramuse.checkpoint.clmr import import_clmr
 
-    names = _listed(Path(classes)) if classes is not None and Path(classes).is_file() else classes
-    _report(import_clmr(file, out, head=head, classes=names, sample_rate=sample_rate))
+    names = listed(Path(classes)) if classes is not None and Path(classes).is_file() else classes
+    report(import_clmr(file, out, head=head, classes=names, sample_rate=sample_rate))
 
 
 @app.command()
@@ -50,18 +50,24 @@ def semisupcon(
     """Turn a SemiSupCon checkpoint into a model folder, SampleCNN or TUNe+. Only weights are read; no code is run."""
     from contramuse.checkpoint.semisupcon import import_semisupcon
 
-    names = None if classes is None else _listed(classes)
-    _report(import_semisupcon(file, out, classes=names, sample_rate=sample_rate))
+    names = None if classes is None else listed(classes)
+    report(import_semisupcon(file, out, classes=names, sample_rate=sample_rate))
 
 
-def _listed(file: Path) -> list[str]:
+def listed(file: Path) -> list[str]:
+    """The lines of a text file.
+
+    Raises:
+        UserError: it cannot be read.
+    """
     try:
         return [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise UserError("cannot be read", name="--classes", value=file, fix="Give a text file in UTF-8.") from error
 
 
-def _report(made: Imported) -> None:
+def report(made: Imported) -> None:
+    """Print what an import made."""
     print(f"{made.folder}: {made.encoder}, {made.samples:,} samples at {made.sample_rate:,} Hz, head: {made.head}")
     if made.classes:
         print(f"  classes: {', '.join(made.classes[:5])}{', ...' if len(made.classes) > 5 else ''}")
