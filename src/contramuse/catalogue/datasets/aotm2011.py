@@ -84,7 +84,7 @@ class Aotm2011(Dataset):
             Entry(
                 _path(song, tracks.get(song, []), audio),
                 split_of(song, seed=self.seed) if self.split == "song" else "",
-                groups={"playlists": tuple(dict.fromkeys(stands[song])), "artist": (artist,)},
+                groups={"playlists": tuple(dict.fromkeys(stands[song])), "artist": (artist,) if artist else ()},
                 title=title,
             )
             for song, (artist, title) in names.items()

@@ -101,7 +101,13 @@ class Billboard(Dataset):
 
     @staticmethod
     def _entry(path: str, title: str, artist: str, labels: dict[str, Any]) -> Entry:
-        return Entry(path, "", labels, groups={"artist": (artist,), "song": (f"{artist}: {title}",)}, title=title)
+        return Entry(
+            path,
+            "",
+            labels,
+            groups={"artist": (artist,) if artist else (), "song": (f"{artist}: {title}",)},
+            title=title,
+        )
 
 
 def _slot(text: str, file: Path, line: int) -> str:

@@ -128,7 +128,7 @@ class MedleyDB(Dataset):
             Field("instrument", "multiclass", classes),
             Field("instruments", "multilabel", classes, empty="none"),
             *(Field(flag, "multiclass", ("no", "yes")) for flag in ("has_bleed", "excerpt", "instrumental")),
-            Field("genre", "multiclass"),
+            Field("genre", "multiclass", tuple(sorted({song.flags["genre"] for song in found} - {""}))),
         )
         entries = self._split(entries, classes)
         several = sum("instrument" not in entry.labels for entry in entries)

@@ -147,8 +147,8 @@ class _Held:
                 self.stands[1].append(place)
 
     def _facts(self, track: dict[str, Any]) -> tuple[str, str, str]:
-        artist = str(track.get("artist_name", ""))
-        album = f"{artist}: {track.get('album_name', '')}"
+        artist = str(track.get("artist_name") or "")
+        album = f"{artist}: {track['album_name']}" if track.get("album_name") else ""
         share = self.shared.setdefault
         return share(artist, artist), share(album, album), str(track.get("track_name", ""))
 
@@ -161,7 +161,8 @@ class _Held:
         for item, row in self.numbers.items():
             artist, album, title = self.facts[row]
             members = np.unique(lists[starts[row] : starts[row + 1]])
-            groups = {"playlists": tuple(self.names[one] for one in members), "artist": (artist,), "album": (album,)}
+            groups = {"playlists": tuple(self.names[one] for one in members)}
+            groups |= {name: (one,) for name, one in (("artist", artist), ("album", album)) if one}
             yield Entry(audio.of(item), split(item) if split else "", groups=groups, title=title)
 
 

@@ -91,7 +91,7 @@ class Mirdata(Dataset):
             kind, cells, how = typed(name, column)
             said.append(f"{name}: {how}")
             if kind is not None:
-                fields.append(Field(name, kind))
+                fields.append(Field(name, kind, _classes(kind, cells)))
                 values[name] = cells
         entries = [_entry(row, path, columns, values) for row, path in enumerate(paths)]
         licence = " ".join(str(getattr(loader, "_license_info", "") or "not stated").split())
@@ -140,6 +140,13 @@ class Mirdata(Dataset):
             return set()
         _, invalid = loader.validate(verbose=False)
         return {item for part in invalid.values() for item in part}
+
+
+def _classes(kind: str, cells: Sequence[Any]) -> tuple[str, ...]:
+    """Those that occur, sorted; an index has the same tracks everywhere, so that this order is one and the same."""
+    if kind in ("numeric", "key"):
+        return ()
+    return tuple(sorted({one for cell in cells if cell for one in (cell if kind == "multilabel" else [cell])}))
 
 
 def _columns(tracks: Sequence[Any]) -> tuple[dict[str, list[Any]], list[str]]:

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from contramuse.catalogue.datasets.base import About, Dataset, Entry, Field, Needed, Reading
-from contramuse.catalogue.datasets.reading import read_rows
+from contramuse.catalogue.datasets.reading import read_rows, wrong
 from contramuse.errors import UserError
 
 STEMS = ("drums", "bass", "other", "vocals")
+GENRES = (
+    "Country", "Electronic", "Heavy Metal", "Jazz", "Pop", "Pop/Rock", "Rap", "Reggae", "Rock", "Singer/Songwriter",
+)  # fmt: skip
 SUFFIX = ".stem.mp4"
 TRACKLIST = "https://github.com/sigsep/website/blob/master/content/datasets/assets/tracklist.csv"
 VALIDATION = frozenset((
@@ -80,7 +83,7 @@ class Musdb18(Dataset):
             fix = f"Give the folder that holds train and test. {self.about.audio}"
             raise UserError("holds no songs of MUSDB18 in train or test", name="--root", value=root, fix=fix)
         left_out = {"stem.mp4 of a song that is there as wav": twice, "stems without a file": lacking}
-        fields = (Field("genre", "multiclass"),) if genres else ()
+        fields = (Field("genre", "multiclass", GENRES),) if genres else ()
         said = _said(entries)
         return Reading(fields, entries, {why: items for why, items in left_out.items() if items}, said, group="artist")
 
@@ -105,8 +108,13 @@ def _songs(root: Path, folder: str) -> tuple[dict[str, str], list[str]]:
 def _genres(file: Path) -> dict[str, str]:
     if not file.is_file():
         return {}
-    rows = read_rows(file, columns=("Track Name", "Genre"))
-    return {row["Track Name"].strip(): row["Genre"].strip() for _, row in rows if row["Genre"].strip()}
+    found = {}
+    for line, row in read_rows(file, columns=("Track Name", "Genre")):
+        name, genre = row["Track Name"].strip(), row["Genre"].strip()
+        if genre not in GENRES:
+            raise wrong(file, f"{genre!r} is none of its genres", line=line)
+        found[name] = genre
+    return found
 
 
 def _said(entries: list[Entry]) -> list[str]:
