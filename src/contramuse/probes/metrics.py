@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
+from scipy import sparse
 
 Array = NDArray[np.float64]
 
@@ -55,20 +56,26 @@ def ranking(
     """Area under the ROC curve and average precision of one tag, each [r]; tracks of equal score count as one step.
 
     ROC-AUC is the chance that a positive outranks a negative (ties count one half). Average precision is
-    sum over distinct scores of (recall gained) x (precision there), without interpolation.
+    sum over distinct scores of (recall gained) x (precision there), without interpolation. Tracks of which nothing is
+    stated (NaN in ``y``) do not count.
     """
-    order = np.argsort(-score, kind="stable")
+    stated = np.flatnonzero(~np.isnan(y))
+    order = stated[np.argsort(-score[stated], kind="stable")]
     hits = np.flatnonzero(y[order] > 0)
-    first = np.append(True, np.diff(score[order]) != 0)  # of the tracks of equal score
+    first = np.append(True, np.diff(score[order]) != 0)[: len(order)]  # of the tracks of equal score
     step = np.cumsum(first)[hits] - 1
-    starts, ends = np.flatnonzero(first)[step], np.append(np.flatnonzero(first)[1:], len(y))[step]
-    above = np.concatenate([np.zeros((1, w.shape[1]), np.float32), np.cumsum(w[order], axis=0, dtype=np.float32)])
+    begins = np.append(np.flatnonzero(first), len(order))
+    starts, ends = begins[step], begins[step + 1]
+    # Only where a step with a positive begins or ends do sums matter: one sparse product over the runs between.
+    edges = np.unique(np.concatenate([starts, ends, [0, len(order)]]))
+    runs = sparse.csr_matrix((np.ones(len(order), np.float32), order, edges), shape=(len(edges) - 1, len(y))) @ w
+    above = np.concatenate([np.zeros((1, w.shape[1]), np.float32), np.cumsum(runs, axis=0, dtype=np.float32)])
     gained = w[order[hits]]
     true = np.concatenate([np.zeros((1, w.shape[1]), np.float32), np.cumsum(gained, axis=0, dtype=np.float32)])
     # Of each positive: positives and all tracks down to the end of its step, and down to its start.
-    true_end, all_end = true[np.searchsorted(starts, starts, side="right")], above[ends]
+    true_end, all_end = true[np.searchsorted(starts, starts, side="right")], above[np.searchsorted(edges, ends)]
     false_end = all_end - true_end
-    false_start = above[starts] - true[np.searchsorted(starts, starts, side="left")]
+    false_start = above[np.searchsorted(edges, starts)] - true[np.searchsorted(starts, starts, side="left")]
     positives, everything = true[-1].astype(np.float64), above[-1].astype(np.float64)
     negatives = everything - positives
     precision = np.divide(true_end, all_end, out=np.zeros_like(true_end), where=all_end > 0)
@@ -85,22 +92,44 @@ def usable_tags(y: Float[np.ndarray, "n c"]) -> NDArray[np.intp]:
     return found
 
 
+def tag_ranking(
+    y: Float[np.ndarray, "n c"], scores: Float[np.ndarray, "n c"], w: Float[np.ndarray, "n r"]
+) -> tuple[Array, Array]:
+    """ROC-AUC and average precision of every usable tag, each [u r] in the order of ``usable_tags``."""
+    pairs = [ranking(y[:, c], scores[:, c], w) for c in usable_tags(y)]
+    auc, ap = (np.array([pair[i] for pair in pairs]).reshape(len(pairs), w.shape[1]) for i in (0, 1))
+    return auc, ap
+
+
 def macro_ranking(
     y: Float[np.ndarray, "n c"], scores: Float[np.ndarray, "n c"], w: Float[np.ndarray, "n r"]
 ) -> tuple[Array, Array]:
     """Macro ROC-AUC and macro average precision, [r]: means over the usable tags (of the resample)."""
-    pairs = [ranking(y[:, c], scores[:, c], w) for c in usable_tags(y)]
-    if not pairs:
-        return np.full(w.shape[1], np.nan), np.full(w.shape[1], np.nan)
-    return _mean_of_known([auc for auc, _ in pairs]), _mean_of_known([ap for _, ap in pairs])
+    auc, ap = tag_ranking(y, scores, w)
+    return mean_of_known(auc), mean_of_known(ap)
 
 
-def _mean_of_known(columns: Sequence[Array]) -> Array:
-    stacked = np.stack(columns)
-    known = ~np.isnan(stacked)
+def mean_of_known(rows: Float[np.ndarray, "c r"]) -> Array:
+    """Mean over the first axis [r] of what exists; NaN where nothing does."""
+    known = ~np.isnan(rows)
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean: Array = np.where(known, stacked, 0).sum(axis=0) / known.sum(axis=0)
+        mean: Array = np.where(known, rows, 0).sum(axis=0) / known.sum(axis=0)
     return mean
+
+
+def recalls(y: Int[np.ndarray, " n"], scores: Float[np.ndarray, "n c"], w: Float[np.ndarray, "n r"]) -> Array:
+    """Share of the tracks of each class whose highest score is at it, [c r]; NaN where a class has no track."""
+    hit = scores.argmax(axis=1) == y
+    counted = [w[y == c].sum(axis=0, dtype=np.float64) for c in range(scores.shape[1])]
+    found = [w[(y == c) & hit].sum(axis=0, dtype=np.float64) for c in range(scores.shape[1])]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share: Array = np.stack(found) / np.stack(counted)
+    return share
+
+
+def balanced_accuracy(y: Int[np.ndarray, " n"], scores: Float[np.ndarray, "n c"], w: Float[np.ndarray, "n r"]) -> Array:
+    """Mean of the recalls of the classes that have tracks (in the resample), [r]."""
+    return mean_of_known(recalls(y, scores, w))
 
 
 def key_table(classes: Sequence[str]) -> Float[np.ndarray, "c c"] | None:

@@ -14,7 +14,10 @@ from typing_extensions import Self
 from contramuse.probes.estimators import ABSENT, Kind, Probe, Scores, X, Y
 
 LOOK, PATIENCE = 4, 5
-"""Steps between looks at the validation loss, and looks without a fall before the end."""
+"""Steps between looks at the validation loss (a quarter of a pass, where that is more), and looks without a fall before
+the end."""
+PASSES = 20
+"""Passes over the tracks, where that is more than ``steps``."""
 LEAST = 0.005
 """Relative fall of the validation loss that counts as one."""
 
@@ -32,7 +35,7 @@ class MLP(Probe):
         lr: learning rate of AdamW.
         weight_decay: of AdamW.
         batch: tracks per step.
-        steps: largest number of steps.
+        steps: largest number of steps, if that is not less than 20 passes over the tracks.
     """
 
     def __init__(
@@ -69,13 +72,15 @@ class MLP(Probe):
         inputs, target = torch.as_tensor(x, dtype=torch.float32), self._target(y)
         seen = None if valid is None else (torch.as_tensor(valid[0], dtype=torch.float32), self._target(valid[1]))
         optimizer = torch.optim.AdamW(self.weights_, lr=self.lr, weight_decay=self.weight_decay, fused=True)
-        best, kept, waited, self.steps_ = float("inf"), self.weights_, 0, self.steps
-        for step, rows in enumerate(self._batches(len(inputs), generator), start=1):
+        best, kept, waited = float("inf"), self.weights_, 0
+        self.steps_ = max(self.steps, PASSES * (len(inputs) // self.batch))
+        look = max(LOOK, len(inputs) // self.batch // 4)
+        for step, rows in enumerate(self._batches(len(inputs), generator, steps=self.steps_), start=1):
             value = self._loss(self._forward(inputs[rows]), target[rows])
             for weight, gradient in zip(self.weights_, torch.autograd.grad(value, self.weights_), strict=True):
                 weight.grad = gradient
             optimizer.step()
-            if seen is None or step % LOOK:
+            if seen is None or step % look:
                 continue
             with torch.no_grad():
                 now = float(self._loss(self._forward(seen[0]), seen[1]))
@@ -88,13 +93,13 @@ class MLP(Probe):
         self.weights_ = self.weights_ if seen is None else kept
         return self
 
-    def _batches(self, n: int, generator: torch.Generator) -> Iterator[Tensor]:
+    def _batches(self, n: int, generator: torch.Generator, *, steps: int) -> Iterator[Tensor]:
         """Positions of ``steps`` batches, from one shuffled pass after another."""
         done = 0
         while True:
             order = torch.randperm(n, generator=generator)
             for start in range(0, n, self.batch):
-                if done == self.steps:
+                if done == steps:
                     return
                 done += 1
                 yield order[start : start + self.batch]
@@ -125,6 +130,9 @@ class MLP(Probe):
         if self.kind == "multiclass":
             return F.cross_entropy(z, target)
         if self.kind == "multilabel":
+            stated = ~target.isnan()
+            if not stated.all():  # a tag is learnt from the tracks of which it is stated
+                z, target = z[stated], target[stated]
             return F.binary_cross_entropy_with_logits(z, target)
         return F.mse_loss(z, target)
 

@@ -58,9 +58,7 @@ def _best_strength(kind: Kind, classes: int, train: tuple[X, Y], valid: tuple[X,
 
 
 def _best_k(kind: Kind, classes: int, train: tuple[X, Y], valid: tuple[X, Y]) -> int:
-    losses: dict[int, float] = {}
-    for k in Neighbours.GRID:
-        if k <= len(train[0]) or not losses:
-            fitted = Neighbours(kind=kind, classes=classes, k=k).fit(*train)
-            losses[k] = loss(kind, valid[1], fitted.predict(valid[0]))
-    return min(losses, key=lambda k: losses[k])
+    ks = [k for k in Neighbours.GRID if k <= len(train[0])] or [Neighbours.GRID[0]]
+    fitted = Neighbours(kind=kind, classes=classes).fit(*train)
+    losses = [loss(kind, valid[1], scores) for scores in fitted.answers(valid[0], ks)]
+    return ks[int(np.argmin(losses))]
