@@ -39,9 +39,9 @@ BROKEN = frozenset((
 
 FOLDERS = tuple("0123456789abcdef")
 AUDIO = ("", "mp3", "audio", "mp3_all", "wav")
-LISTS = ("", "index", "data/index/mtt")
-_OFFICIAL = anywhere("annotations_final.csv", ("", "annotations"))
-_INFO = anywhere("clip_info_final.csv", ("", "annotations"))
+LISTS = ("", "data/index/mtt")
+_OFFICIAL = "annotations_final.csv"
+_INFO = "clip_info_final.csv"
 _INDEX = anywhere("index_mtt.tsv", LISTS)
 _PARTS = {"train": "train", "val": "valid", "test": "test"}
 _CLIP = re.compile(r"(?:^|/)([0-9a-f]/[^/]+)\.(?:mp3|wav|flac|npy)$")
@@ -121,7 +121,7 @@ class MagnaTagATune(Dataset):
         sizes = {"001": 1100000000, "002": 1100000000, "003": 772769864}
         return (
             *(Remote(f"{FILES}/{name}", name) for name in ("annotations_final.csv", "clip_info_final.csv")),
-            *(Remote(f"{FILES}/mp3.zip.{k}", f"mp3.zip.{k}", size=size, unpack="") for k, size in sizes.items()),
+            *(Remote(f"{FILES}/mp3.zip.{k}", f"mp3.zip.{k}", size=size, unpack=".") for k, size in sizes.items()),
         )
 
     def read(self, root: Path) -> Reading:
@@ -258,8 +258,8 @@ def _official(file: Path) -> tuple[Tagged, tuple[str, ...]]:
 
 def _info(root: Path) -> dict[str, dict[str, str]]:
     """Clip -> its row of clip_info_final.csv, {} where the file is not there; clips without audio have no path."""
-    file = next((root / path for path in _INFO.split("|") if (root / path).is_file()), None)
-    if file is None:
+    file = root / _INFO
+    if not file.is_file():
         return {}
     columns = ("title", "artist", "album", "mp3_path")
     rows = read_rows(file, columns=columns, separator="\t")

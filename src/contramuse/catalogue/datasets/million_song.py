@@ -27,13 +27,12 @@ TOP50 = (
     "happy",
 )  # fmt: skip
 
-FOLDERS = ("", "processed_annotations", "index", "data/index/msd", "MSD_split")
+FOLDERS = ("processed_annotations", "")
 AUDIO = ("preprocessed", "audio", "mp3", "")
 _PARTS = {"train": "train", "val": "valid", "test": "test"}
-_NAMES = anywhere("unique_tracks.txt", FOLDERS[:2])
-_ORDER = anywhere("output_labels_msd.txt", FOLDERS[:4])
-_MAPPING = "|".join(anywhere(f"MSD_id_to_7D_id.{kind}", FOLDERS[:2]) for kind in ("json", "tsv", "csv", "txt", "pkl"))
-_MAPPING += "|MSD_split/MSD_id_to_7D_id.pkl"
+_NAMES = anywhere("unique_tracks.txt", FOLDERS)
+_ORDER = anywhere("output_labels_msd.txt", (*FOLDERS, "data/index/msd"))
+_MAPPING = "|".join(anywhere(f"MSD_id_to_7D_id.{kind}", FOLDERS) for kind in ("json", "tsv", "csv", "txt", "pkl"))
 _ID = re.compile(r"TR[A-Z]{5}[0-9A-F]{11}")
 _CELLS = re.compile(r"<SEP>|[\t,; ]+")
 _NAMED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
@@ -75,7 +74,7 @@ class MillionSong(Dataset):
     def needed(self) -> tuple[Needed, ...]:
         """The three lists, the table of 7digital ids, and the previews."""
         lists = [
-            Needed(self._list(part), f"list of {split} tracks with tags", f"{MUSICNN}/{part}_gt_msd.tsv")
+            Needed(self._list(part), f"{split} list: tracks and tags", f"{MUSICNN}/{part}_gt_msd.tsv")
             for part, split in _PARTS.items()
         ]
         mapping = Needed(_MAPPING, "table from track ids to 7digital ids", f"{LEE}/MSD_id_to_7D_id.pkl")
@@ -92,7 +91,7 @@ class MillionSong(Dataset):
         )
 
     def _list(self, part: str) -> str:
-        return anywhere(f"{part}_gt_msd.tsv", FOLDERS[:4])
+        return anywhere(f"{part}_gt_msd.tsv", (*FOLDERS, "data/index/msd"))
 
     def published(self) -> dict[str, int]:
         """Tracks of the lists that have audio."""
@@ -153,15 +152,16 @@ class MillionSong(Dataset):
         found: list[tuple[str, str, tuple[str, ...]]] = []
         seen: dict[str, str] = {}
         for part, split in _PARTS.items():
-            file = self.table(root, self._list(part), what=f"the list of {split} tracks")
+            file = self.table(root, self._list(part), what=f"the {split} list")
             for line, text in enumerate(read_text(file).split("\n"), 1):
                 if not text.strip():
                     continue
                 track, _, vector = text.partition("\t")
                 if not _ID.fullmatch(track):
                     raise wrong(file, f"begins with no track id ({track[:30]!r})", line=line)
-                if seen.setdefault(track, split) != split or (found and found[-1][0] == track):
+                if track in seen:
                     raise wrong(file, f"names a track of the {seen[track]} list again ({track})", line=line)
+                seen[track] = split
                 held = zeros_and_ones(vector, file, count=len(TOP50), line=line)
                 found.append((track, split, tuple(tag for tag, has in zip(TOP50, held, strict=True) if has)))
         return found

@@ -106,7 +106,7 @@ class MTGJamendo(Dataset):
         low = "-low" if self.audio == "low" else ""
         return (
             *(
-                Needed(self._list(part), f"list of {split} tracks", f"{LISTS}/split-{self.split}/{self._name(part)}")
+                Needed(self._list(part), f"{split} list", f"{LISTS}/split-{self.split}/{self._name(part)}")
                 for part, split in _PARTS.items()
             ),
             Needed(
@@ -149,7 +149,7 @@ class MTGJamendo(Dataset):
         entries: list[Entry] = []
         seen: dict[str, str] = {}
         for part, split in _PARTS.items():
-            file = self.table(root, self._list(part), what=f"the list of {split} tracks")
+            file = self.table(root, self._list(part), what=f"the {split} list")
             columns = ("TRACK_ID", "ARTIST_ID", "ALBUM_ID", "PATH", "TAGS")
             for line, row in read_rows(file, columns=columns, separator="\t"):
                 # The header has one column of tags, rows have one cell for each: further ones are kept without a name.

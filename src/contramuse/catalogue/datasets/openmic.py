@@ -25,7 +25,7 @@ INSTRUMENTS = (
 PRESENT = 0.5
 VALID = 15
 
-FOLDERS = ("", "openmic-2018")
+FOLDERS = ("openmic-2018", "")
 _LABELS = anywhere("openmic-2018-aggregated-labels.csv", FOLDERS)
 _METADATA = anywhere("openmic-2018-metadata.csv", FOLDERS)
 _ORDER = anywhere("class-map.json", FOLDERS)
@@ -76,7 +76,7 @@ class OpenMIC(Dataset):
         kind: Literal["annotations", "optional"] = "annotations" if self.valid == "artist" else "optional"
         return (
             Needed(_LABELS, "relevance of each judged instrument", where),
-            *(Needed(_partition(part), f"names of the {part} clips", where) for part in ("train", "test")),
+            *(Needed(_partition(part), f"{part} list", where) for part in ("train", "test")),
             Needed(_METADATA, "artists and licences", where, kind=kind),
             Needed(_ORDER, "order of the instruments, compared with ours", where, kind="optional"),
             Needed(anywhere("audio", FOLDERS), "clips, audio/000/000046_3840.ogg", where, kind="audio"),
@@ -88,7 +88,7 @@ class OpenMIC(Dataset):
 
     def remote(self) -> tuple[Remote, ...]:
         """The archive, which unpacks to a folder openmic-2018."""
-        return (Remote(URL, "openmic-2018-v1.0.0.tgz", md5=MD5, unpack=""),)
+        return (Remote(URL, "openmic-2018-v1.0.0.tgz", md5=MD5, unpack="."),)
 
     def read(self, root: Path) -> Reading:
         """The clips of the partition, in its order."""
@@ -99,11 +99,12 @@ class OpenMIC(Dataset):
         entries = []
         seen: dict[str, str] = {}
         for part in ("train", "test"):
-            file = self.table(root, _partition(part), what=f"the list of {part} clips")
+            file = self.table(root, _partition(part), what=f"the {part} list")
             for line, key in enumerate(read_lines(file), 1):
-                if not _KEY.fullmatch(key) or seen.setdefault(key, part) != part:
+                if not _KEY.fullmatch(key) or key in seen:
                     problem = f"of the {seen[key]} list again" if key in seen else "by no key of a clip"
                     raise wrong(file, f"names a clip {problem} ({key[:40]!r})", line=line)
+                seen[key] = part
                 row = facts.get(key, {})
                 split = self._split_of(key, row, file, line) if part == "train" else part
                 path = audio_file(root, f"{folder}audio/{key[:3]}/{key}.ogg", endings=(".wav", ".flac", ".mp3"))
@@ -112,7 +113,8 @@ class OpenMIC(Dataset):
                 title = row.get("track_title", "")
                 entries.append(Entry(path, split, {"instrument": has}, {"instrument": lacks}, groups, title))
         left = [key for key in judged if key not in seen]
-        said = [f"{sum(key not in judged for key in seen):,} clips of the partition were not judged"]
+        unjudged = sum(key not in judged for key in seen)
+        said = [f"{unjudged:,} clips of the partition were judged for no instrument"] if unjudged else []
         fields = (Field("instrument", "multilabel", INSTRUMENTS, "stated"),)
         left_out = {"judged, in no partition": left} if left else {}
         return Reading(fields, entries, left_out, said, group="artist" if facts else "")
