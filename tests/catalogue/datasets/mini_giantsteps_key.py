@@ -21,7 +21,7 @@ ROWS = (
 )
 ARTISTS = {
     "5061": 'Philippe "Van" Mullem', "5881": "Brainbashers, Lance Madden", "7217": "Somebody", "7300": "Somebody",
-    "7400": "Somebody", "7500": "Lance Madden", "7600": "Somebody", "7700": "Tiesto",
+    "7400": "Somebody", "7500": "Lance Madden", "7600": "Somebody", "7700": "Vitalic",
 }  # fmt: skip
 
 

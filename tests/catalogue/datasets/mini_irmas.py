@@ -12,7 +12,7 @@ TRAINING = (
     "flu/008__[flu][nod][cla]0393__1.wav",
     "gac/[gac][pop_roc]2511__2.wav",
     "voi/[voi][dru][jaz_blu]2300__3.wav",
-    "pia/[pia][nod][cou_fol]1500__1.wav",
+    "pia/[pia][nod][cou_fol]1429__1.wav",
 )
 TESTING = {
     "IRMAS-TestingData-Part1/Part1/(02) dont kill the whale-1": "gel\t\nvoi\t\n",

@@ -24,6 +24,7 @@ def test_ratings_are_raw_and_parts_are_the_published_ones(tmp_path):
     assert reading.left_out == {"no rating in static_annotations.csv": ["clips_45seconds/10.mp3"]}
     assert songs["clips_45seconds/2.mp3"].title == "Tonight A Lonely Century"
     assert songs["clips_45seconds/2.mp3"].groups["artist"] == ("the new mystikal troubadours",)
+    assert "3 songs, train and valid together; 619 are published" in reading.said[0]
     assert [field.kind for field in reading.fields] == ["numeric", "numeric"]
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalogue.datasets.mini_giantsteps_key import TEST, TRAIN, miniature
-from contramuse.catalogue.datasets.giantsteps import GiantStepsKey, _by_artist
+from contramuse.catalogue.datasets.giantsteps import COMMITS, GiantStepsKey, _by_artist
 from contramuse.catalogue.track import KEYS
 from contramuse.errors import UserError
 from minidatasets import prepared
@@ -37,7 +37,19 @@ def test_artists_stand_on_one_side(tmp_path):
     entries = {e.path.rpartition("/")[2].split(".")[0]: e for e in GiantStepsKey().read(tmp_path).entries}
     assert entries["5061"].groups["artist"] == ('Philippe "Van" Mullem',)
     assert entries["5881"].groups["artist"] == ("Brainbashers", "Lance Madden")
-    assert entries["5881"].split == entries["7500"].split
+    assert entries["5881"].split == entries["7500"].split == "train"
+    assert entries["7700"].split == "valid"
+
+
+@pytest.mark.parametrize("ending", ["-master", "-commit"])
+def test_unpacked_archives_of_the_repositories_are_found(tmp_path, ending):
+    miniature(tmp_path)
+    for name in (TEST, TRAIN):
+        (tmp_path / name).rename(tmp_path / f"{name}{ending if ending == '-master' else '-' + COMMITS[name]}")
+    reading = GiantStepsKey(verify="md5").read(tmp_path)
+    assert len(reading.entries) == 7
+    assert all((tmp_path / entry.path).is_file() for entry in reading.entries)
+    assert all(need.found(tmp_path) for need in GiantStepsKey().needed())
 
 
 @given(st.lists(st.lists(st.text("abcXYZ ", min_size=1, max_size=3), min_size=1, max_size=3), max_size=12))

@@ -28,6 +28,8 @@ def test_training_has_the_instrument_of_its_folder_and_testing_those_of_its_list
     assert sum(entry.split == "test" for entry in reading.entries) == len(TESTING)
     assert len(reading.entries) == len(TESTING) + len(TRAINING)
     assert reading.left_out == {}
+    assert reading.counts() == {"train": 5, "valid": 1, "test": 4}
+    assert "6,705 are published" in reading.said[0]
 
 
 def test_a_song_is_one_group_and_on_one_side(tmp_path):

@@ -33,7 +33,7 @@ def test_techniques_with_the_published_split_of_singers(tmp_path, home):
     labels = {entry.path.rpartition("/")[2]: entry.labels["technique"] for entry in reading.entries}
     assert labels["m9_caro_spoken.wav"] == "spoken"
     assert {reason: len(items) for reason, items in reading.left_out.items()} == {
-        "technique is not of the ten": 1, "no technique in its path": 1, "singer is in neither list": 1,
+        "not of the ten techniques": 1, "no technique in its path": 1, "singer is in neither list": 1,
     }  # fmt: skip
     assert reading.said == ["1 files are called after another singer than their folder; the folder counts"]
     assert reading.fields[0].classes == PAPER
@@ -65,8 +65,22 @@ def test_who_sings_by_file(tmp_path):
     counts = Counter((entry.labels["singer"], entry.split) for entry in reading.entries)
     for singer in ("female1", "male2"):
         assert [counts[singer, split] for split in ("train", "valid", "test")] == [32, 4, 4]
+    assert all(entry.groups == {} for entry in reading.entries)
     again = {entry.path: entry.split for entry in VocalSet(label="singer").read(tmp_path).entries}
     assert again == {entry.path: entry.split for entry in reading.entries}
+
+
+def test_who_sings_takes_every_technique_and_needs_no_lists(tmp_path):
+    miniature(tmp_path)
+    for part in ("train", "test"):
+        (tmp_path / f"{part}_singers_technique.txt").unlink()
+    dataset = VocalSet(label="singer")
+    assert len(dataset.needed()) == 1
+    reading = dataset.read(tmp_path)
+    assert len(reading.entries) == len(FILES)
+    assert "hash of their names" in dataset.split_name
+    with pytest.raises(UserError, match="list of train singers is not there"):
+        VocalSet().read(tmp_path)
 
 
 def test_a_library_of_techniques(tmp_path):

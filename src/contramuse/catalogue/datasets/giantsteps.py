@@ -11,15 +11,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from contramuse.catalogue.datasets.base import About, Dataset, Entry, Field, Needed, Reading
+from contramuse.catalogue.datasets.base import About, Dataset, Entry, Field, Needed, Reading, Remote
 from contramuse.catalogue.datasets.reading import read_text, wrong
 from contramuse.catalogue.labels import parse_key
 from contramuse.catalogue.splits import make_splits
 
 TEST, TRAIN = "giantsteps-key-dataset", "giantsteps-mtg-key-dataset"
-_KEYS = f"{TEST}/annotations/key"
-_LIST = f"{TRAIN}/annotations/annotations.txt"
-_ARTISTS = f"{TRAIN}/annotations/beatport_metadata.txt"
+COMMITS = {
+    TEST: "c8cb8aad2cb53f165be51ea099d0dc75c64a844f",
+    TRAIN: "fd7b8c584f7bd6d720d170c325a6d42c9bf75a6b",
+}
+"""Of the two repositories; an archive of one unpacks into a folder with the commit in its name."""
+
+
+def _homes(name: str, below: str) -> str:
+    return "|".join(f"{home}/{below}" for home in (name, f"{name}-master", f"{name}-{COMMITS[name]}"))
+
+
+_KEYS = _homes(TEST, "annotations/key")
+_LIST = _homes(TRAIN, "annotations/annotations.txt")
+_ARTISTS = _homes(TRAIN, "annotations/beatport_metadata.txt")
 _SHARES = {"train": 0.8, "valid": 0.2, "test": 0.0}
 
 
@@ -64,13 +75,20 @@ class GiantStepsKey(Dataset):
             Needed(_KEYS, "keys of the test tracks, a .key file each", test),
             Needed(_LIST, "keys of the training tracks", train),
             *artists,
-            Needed(f"{TEST}/audio", "604 .LOFI.mp3, by its audio_dl.sh", test, kind="audio"),
-            Needed(f"{TRAIN}/audio", ".LOFI.mp3, by its audio_dl.sh", train, kind="audio"),
+            Needed(_homes(TEST, "audio"), "604 .LOFI.mp3, by its audio_dl.sh", test, kind="audio"),
+            Needed(_homes(TRAIN, "audio"), ".LOFI.mp3, by its audio_dl.sh", train, kind="audio"),
         )
 
     def published(self) -> dict[str, int]:
         """Published number of test tracks."""
         return {"test": 604}
+
+    def remote(self) -> tuple[Remote, ...]:
+        """The annotations; the audio is fetched by the script in each folder."""
+        return tuple(
+            Remote(f"https://github.com/GiantSteps/{name}/archive/{commit}.zip", f"{name}.zip", unpack=".")
+            for name, commit in COMMITS.items()
+        )
 
     def read(self, root: Path) -> Reading:
         """Training tracks in the order of the list, then test tracks in order of number."""
@@ -82,9 +100,10 @@ class GiantStepsKey(Dataset):
 
     def _training(self, root: Path, out: dict[str, list[str]]) -> list[Entry]:
         file = self.table(root, _LIST, what="annotations.txt of the training tracks")
+        audio = f"{file.relative_to(root).parts[0]}/audio"
         keys: dict[str, str] = {}
         for line, (track, text, confidence) in _rows(file, ("ID", "MANUAL KEY", "C")):
-            path = f"{TRAIN}/audio/{track}.LOFI.mp3"
+            path = f"{audio}/{track}.LOFI.mp3"
             if confidence not in ("0", "1", "2"):
                 raise wrong(file, f"{confidence!r} is no confidence (0, 1 or 2)", line=line)
             if confidence != "2":
@@ -107,7 +126,7 @@ class GiantStepsKey(Dataset):
             made = make_splits([[track] for track in keys], seed=0, shares=_SHARES)
             sides = dict(zip(keys, made, strict=True))
         return [
-            Entry(f"{TRAIN}/audio/{track}.LOFI.mp3", sides[track], {"key": key},
+            Entry(f"{audio}/{track}.LOFI.mp3", sides[track], {"key": key},
                   groups={"artist": artists[track]} if artists else {})
             for track, key in keys.items()
         ]  # fmt: skip
@@ -132,8 +151,9 @@ def _by_artist(artists: Mapping[str, Sequence[str]]) -> dict[str, str]:
 
 
 def _testing(root: Path, out: dict[str, list[str]]) -> Iterator[Entry]:
-    for file in sorted((root / _KEYS).glob("*.key"), key=lambda file: (len(file.name), file.name)):
-        path = f"{TEST}/audio/{file.name.removesuffix('.key')}.mp3"
+    folder = next((root / path for path in _KEYS.split("|") if (root / path).is_dir()), root / TEST)
+    for file in sorted(folder.glob("*.key"), key=lambda file: (len(file.name), file.name)):
+        path = f"{folder.relative_to(root).parts[0]}/audio/{file.name.removesuffix('.key')}.mp3"
         text = read_text(file).strip().split("\t")[0]
         if "/" in text or text in ("", "-"):
             out["no single key"].append(path)

@@ -76,9 +76,11 @@ class IRMAS(Dataset):
         entries = [*_training(root, out), *_testing(root, out)]
         if not any(entry.split == "train" for entry in entries):
             fix = f"It is to be had at {_ZENODO}/{TRAIN}.zip"
-            said = "holds no folder of an instrument with .wav files"
-            raise UserError(said, name="--root", value=root / TRAIN, fix=fix)
-        return Reading((Field("instrument", "multilabel", INSTRUMENTS),), entries, dict(out), group="song")
+            problem = "holds no folder of an instrument with .wav files"
+            raise UserError(problem, name="--root", value=root / TRAIN, fix=fix)
+        training = sum(entry.split != "test" for entry in entries)
+        said = [f"training has {training:,} excerpts with the validation part; 6,705 are published"]
+        return Reading((Field("instrument", "multilabel", INSTRUMENTS),), entries, dict(out), said, group="song")
 
 
 def _training(root: Path, out: dict[str, list[str]]) -> Iterator[Entry]:

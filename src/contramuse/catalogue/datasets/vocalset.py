@@ -44,7 +44,7 @@ class VocalSet(Dataset):
     Args:
         label: "technique": with the published split of singers; "singer": with a split of files made here, as published
             numbers have it: the same exercise in another technique stands on the other side.
-        techniques: the "ten" that are usually classified, or all "seventeen"; of "singer", too.
+        techniques: of "technique": the "ten" that are usually classified, or all "seventeen".
     """
 
     about: ClassVar = About(
@@ -78,38 +78,29 @@ class VocalSet(Dataset):
         return (Remote(f"{_URL}?download=1", "VocalSet1-2.zip", unpack="."),)
 
     def read(self, root: Path) -> Reading:
-        """The files of the chosen techniques, in order of path."""
-        wanted = PAPER if self.techniques == "ten" else TECHNIQUES
+        """The files of the chosen techniques, or of all singers, in order of path."""
         out: dict[str, list[str]] = defaultdict(list)
-        found: list[Found] = []
-        said: list[str] = []
-        other = 0
-        for path in _files(root):
-            parts = path.split("/")
-            folders = [SPELLINGS.get(part, part) for part in reversed(parts[:-1])]
-            technique = next((folder for folder in folders if folder in TECHNIQUES), "")
-            named = _singer(parts[-1].split("_")[0])
-            singer = next((s for p in parts[1:-1] if (s := _singer(p))), "") or named
-            other += bool(named) and named != singer
-            if not singer:
-                out["no singer in its path"].append(path)
-            elif not technique:
-                out["no technique in its path"].append(path)
-            elif technique not in wanted:
-                out[f"technique is not of the {self.techniques}"].append(path)
+        found, said = _told(root, out)
+        if self.label == "singer":
+            splits = _by_file(found)
+            entries = [Entry(path, splits[path], {"singer": singer}) for path, singer, _ in found]
+            return Reading((Field("singer", "multiclass", SINGERS),), entries, dict(out), said)
+        wanted = PAPER if self.techniques == "ten" else TECHNIQUES
+        taken = []
+        for path, singer, technique in found:
+            if technique in wanted:
+                taken.append((path, singer, technique))
             else:
-                found.append((path, singer, technique))
-        if other:
-            said.append(f"{other} files are called after another singer than their folder; the folder counts")
-        splits = self._by_singer(root, found, out) if self.label == "technique" else _by_file(found)
+                out[f"not of the {self.techniques} techniques" if technique else "no technique in its path"].append(
+                    path
+                )
+        splits = self._by_singer(root, taken, out)
         entries = [
-            Entry(path, splits[path], {self.label: technique if self.label == "technique" else singer},
-                  groups={"artist": (singer,)})
-            for path, singer, technique in found if path in splits
-        ]  # fmt: skip
-        classes = SINGERS if self.label == "singer" else wanted
-        group = "artist" if self.label == "technique" else ""
-        return Reading((Field(self.label, "multiclass", classes),), entries, dict(out), said, group=group)
+            Entry(path, splits[path], {"technique": technique}, groups={"artist": (singer,)})
+            for path, singer, technique in taken
+            if path in splits
+        ]
+        return Reading((Field("technique", "multiclass", wanted),), entries, dict(out), said, group="artist")
 
     def _by_singer(self, root: Path, found: Sequence[Found], out: dict[str, list[str]]) -> dict[str, str]:
         """The split of each file by its singer: the published lists, and two singers of train for validation."""
@@ -132,6 +123,25 @@ class VocalSet(Dataset):
             if singer not in parts:
                 out["singer is in neither list"].append(path)
         return {path: parts[singer] for path, singer, _ in found if singer in parts}
+
+
+def _told(root: Path, out: dict[str, list[str]]) -> tuple[list[Found], list[str]]:
+    """What the path of each file tells (the technique may be ""), and what to say of them."""
+    found = []
+    other = 0
+    for path in _files(root):
+        *folders, name = path.split("/")
+        usual = [SPELLINGS.get(folder, folder) for folder in reversed(folders)]
+        technique = next((folder for folder in usual if folder in TECHNIQUES), "")
+        named = _singer(name.split("_")[0])
+        singer = next((known for folder in folders if (known := _singer(folder))), "") or named
+        other += bool(named) and named != singer
+        if singer:
+            found.append((path, singer, technique))
+        else:
+            out["no singer in its path"].append(path)
+    said = f"{other} files are called after another singer than their folder; the folder counts"
+    return found, [said] if other else []
 
 
 def _by_file(found: Sequence[Found]) -> dict[str, str]:
