@@ -1,6 +1,7 @@
 """probe and report as a user runs them, with real baselines of a small model on a small library."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -48,6 +49,20 @@ def test_probe_adds_its_baselines_keeps_them_and_reports(run, world):
     for part in ("findings", "probe", "map", "neighbours", "recipe", "provenance"):
         assert f'<section id="{part}"' in text
     assert "Tune 3" in text
+    beside = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))
+    assert beside["sessions"][0]["probe"]["tasks"] == results["tasks"]
+    assert "Tune 3" in beside["maps"][0]["title"]
+
+    status, out, err = run("report", world / "run", world / "embeddings", world / "probe.json", "-o", page)
+    assert status == 0, err
+    assert re.findall('<section id="([a-z]+)"', page.read_text(encoding="utf-8")) == re.findall(
+        '<section id="([a-z]+)"', text
+    )
+    before = (world / "probe.json").read_bytes()
+    status, _, err = run("report", world / "probe.json", "-o", world / "probe.html")
+    assert status == 2
+    assert "would be written over" in " ".join(err.split())
+    assert (world / "probe.json").read_bytes() == before
 
 
 def test_too_few_tracks_are_told(run, world, tmp_path):
@@ -103,7 +118,9 @@ def test_two_embeddings_are_compared_in_pairs(run, world):
         (("probe", "embeddings", "--baselines", "loud"), "random, mfcc, mel"),
         (("probe", "embeddings", "--library", "run"), "not a finished library"),
         (("report",), "nothing to report"),
-        (("report", "library"), "neither a run nor a model"),
+        (("report", "library"), "is a library, which has no results"),
+        (("report", "library/shards"), "neither a run nor a model"),
+        (("report", "run", "-o", "report.json"), "is no page"),
     ],
 )
 def test_mistakes_are_told_with_the_next_step(run, world, monkeypatch, arguments, message):

@@ -1,4 +1,4 @@
-"""``contramuse report``: one self-contained page."""
+"""``contramuse report``: one self-contained page and its numbers, and a card of the model."""
 
 from __future__ import annotations
 
@@ -11,24 +11,40 @@ import typer
 
 
 def report(
-    run: Annotated[Path | None, typer.Argument(help="Folder of a run or a model.", show_default=False)] = None,
+    sources: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Runs, models, embeddings, evaluations, results of probe and playlists; told apart by content.",
+            show_default=False,
+        ),
+    ] = None,
     embeddings: Annotated[Path | None, typer.Option(help="Folder of embeddings: map and neighbours.")] = None,
     probe: Annotated[Path | None, typer.Option(help="What `contramuse probe --json FILE` wrote.")] = None,
     library: Annotated[
         Path | None, typer.Option(help="Labels and ledger; the library that was embedded if not given.")
     ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The page.")] = Path("report.html"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="The page; its numbers stand beside it as .json.")] = Path(
+        "report.html"
+    ),
 ) -> None:
-    """Write report.html: findings in words, probes with intervals, curves, a map, neighbours, what was left out.
+    """Write report.html and report.json: findings in words, intervals, curves, maps, models beside models.
 
     Every part may be missing; the page loads nothing from the network.
     """
-    from contramuse.files import replacing
-    from contramuse.probes.report import build_page, gather_sources
+    from contramuse.errors import UserError
+    from contramuse.files import replacing, write_json
+    from contramuse.probes.report import assemble, build_page, gather_sources, numbers
 
     command = shlex.join(["contramuse", *sys.argv[1:]])
-    sources = gather_sources(run, embeddings=embeddings, probe=probe, library=library, command=command)
-    page = build_page(sources)
+    beside = out.with_suffix(".json")
+    read = gather_sources(sources or (), embeddings=embeddings, probe=probe, library=library, command=command)
+    taken = {Path(place).resolve() for session in read.sessions for place in session.places}
+    if out.suffix == ".json" or beside.resolve() in taken:
+        problem = "its numbers would be written over what they are read from" if out.suffix != ".json" else "is no page"
+        raise UserError(problem, name="--out", value=out, fix="Choose another name, as report.html.")
+    found = assemble(read)
+    page = build_page(found)
+    write_json(beside, numbers(found))
     with replacing(out) as temporary:
         temporary.write_text(page, encoding="utf-8", errors="replace")
-    print(f"{out}: {len(page.encode('utf-8', 'replace')) / 1e6:.2f} MB, open it in any browser")
+    print(f"{out}: {len(page.encode('utf-8', 'replace')) / 1e6:.2f} MB, open it in any browser; numbers: {beside}")

@@ -4,51 +4,73 @@ import json
 import re
 from html.parser import HTMLParser
 
-import numpy as np
 import pytest
 
-from contramuse.errors import UserError
-from contramuse.probes.report import Sources, build_page, gather_sources
-from contramuse.probes.report.atlas import coordinates
-from contramuse.probes.report.charts import axis, curves, label, span_of, thinned, ticks
+import reportparts
+from contramuse.probes.report import Sources, assemble, numbers
+from contramuse.probes.report import build_page as build
 from contramuse.probes.report.sections import embedded_json
-from contramuse.probes.report.sources import Ledger
+from contramuse.probes.report.sources import Ledger, Session, Trained
 from contramuse.probes.words import figure, headline, listed
 
 EVIL = "</script><img src=x onerror=alert(1)>\"'&\u2028"
+PARTS = {
+    "findings", "compare", "probe", "published", "tags", "confusion", "few", "robustness", "profile", "own",
+    "retrieval", "playlists", "provenance",
+}  # fmt: skip
 
 
-def cell(system, value, **more):
-    return {"system": system, "value": value, "low": value - 0.1, "high": value + 0.1, "metric": "accuracy", **more}
+def build_page(sources):
+    return build(assemble(sources))
 
 
-def gap(against, value, verdict):
-    low, high = (0.01, 0.2) if verdict == "better" else (-0.2, -0.01) if verdict == "worse" else (-0.1, 0.1)
+def session(content):
+    return Session(content["library"], content["parts"], ("evaluation.json",), "now")
+
+
+def small(model="tiny"):
+    """One task and two baselines, by hand: better than one, worse than the other."""
+    names = (model, "random weights", "MFCC statistics")
+    cells = [
+        {"system": n, "probe": "linear", "metric": "accuracy", "value": v, "low": v - 0.1, "high": v + 0.1}
+        for n, v in zip(names, (0.4, 0.3, 0.5), strict=True)
+    ]
+    results = reportparts.probe()
+    task = results["tasks"][0] | {
+        "metrics": ["accuracy"],
+        "results": cells,
+        "differences": [gap(model, 1, 0.1), gap(model, 2, -0.1)],
+    }
+    for key in ("confusion", "per_class"):
+        del task[key]
+    systems = [{"name": n, "role": "model" if n == model else "baseline", "dim": 4} for n in names]
+    return results | {"systems": systems, "tasks": [task], "retrieval": []}
+
+
+def gap(model, against, value):
+    low, high = (0.01, 0.2) if value > 0 else (-0.2, -0.01)
     return {
-        "system": EVIL, "against": against, "metric": "accuracy", "probe": "linear", "value": value,
-        "low": low, "high": high, "p": 0.01, "verdict": verdict,
+        "system": model, "against": ("", "random weights", "MFCC statistics")[against], "metric": "accuracy",
+        "probe": "linear", "value": value, "low": low, "high": high, "p": 0.01,
+        "verdict": "better" if value > 0 else "worse",
     }  # fmt: skip
 
 
-@pytest.fixture
-def results():
-    systems = [(EVIL, "model"), ("random weights", "baseline"), ("MFCC statistics", "baseline")]
-    cells = [cell(name, 0.4 + 0.1 * i, probe="linear", seed_values=[0.4]) for i, (name, _) in enumerate(systems)]
-    protocol = {
-        "name": "5 folds by artist", "kind": "folds", "seeds": [0], "seed_varies": "folds", "resampled": "tracks",
-        "resamples": 100,
-    }  # fmt: skip
-    task = {
-        "field": EVIL, "kind": "multiclass", "classes": 3, "tested": 50, "tags_left_out": 0, "metrics": ["accuracy"],
-        "floor": {"accuracy": 0.2}, "results": cells,
-        "differences": [gap("random weights", 0.1, "better"), gap("MFCC statistics", -0.1, "worse")],
-    }  # fmt: skip
-    return {
-        "format": "contramuse probe", "version": 1, "created": "now", "primary_probe": "linear", "probes": ["linear"],
-        "library": {"root": None, "tracks": 50}, "protocol": protocol, "tasks": [task], "retrieval": [],
-        "systems": [{"name": n, "role": r, "dim": 4, "note": ""} for n, r in systems],
-        "skipped": [{"field": EVIL, "reason": "because"}],
-    }  # fmt: skip
+def everywhere(value, text):
+    """``value`` with every free text in it ending in ``text``; words that mean something to the page stay."""
+    free = {"system", "against", "name", "field", "group", "class", "classes", "words", "examples", "reason", "unit",
+            "source", "split", "corruption", "factor", "without_positives"}  # fmt: skip
+
+    def change(one, key):
+        if isinstance(one, dict):
+            return (
+                {k + text: v for k, v in one.items()} if key == "systems" else {k: change(v, k) for k, v in one.items()}
+            )
+        if isinstance(one, list):
+            return [change(v, None if isinstance(v, dict) else key) for v in one]
+        return one + text if isinstance(one, str) and key in free else one
+
+    return change(value, None)
 
 
 class Checker(HTMLParser):
@@ -93,18 +115,30 @@ def test_the_page_is_whole_without_anything():
     assert "Nothing has been measured yet" in page
 
 
-def test_malicious_texts_stay_texts(results):
+def test_every_part_is_shown_and_every_one_may_be_missing():
+    whole = reportparts.evaluation(models=reportparts.MODELS)
+    page = build_page(Sources(sessions=(session(whole),)))
+    checked(page)
+    assert set(re.findall('<section id="([a-z]+)"', page)) == PARTS
+    for name in whole["parts"]:
+        alone = {**whole, "parts": {name: whole["parts"][name]}}
+        rest = {**whole, "parts": {n: p for n, p in whole["parts"].items() if n != name}}
+        for content in (alone, rest):
+            checked(build_page(Sources(sessions=(session(content),))))
+
+
+def test_malicious_texts_stay_texts():
     log = ({"step": 0.0, "loss": 3.0}, {"step": 10.0, "loss": 2.0, "valid_loss": 2.5, f"knn_{EVIL}": 0.3})
     ledger = Ledger({"ok": 3, EVIL: 1}, ({"path": EVIL, "verdict": "failed", "note": EVIL},), 0)
+    content = everywhere(reportparts.evaluation(models=reportparts.MODELS[:2]), EVIL)
+    assert EVIL in content["parts"]["probe"]["tasks"][0]["confusion"]["classes"][0]
     page = build_page(
         Sources(
             name=EVIL,
-            recipe={"name": EVIL},
-            log=log,
-            results=results,
+            trained=tuple(Trained(EVIL + str(i), {"name": EVIL}, log, {"recipe": EVIL}, {}, EVIL) for i in range(2)),
+            sessions=(session(content), session({**content, "library": {"root": EVIL, "fingerprint": "other"}})),
             ledger=ledger,
             command=EVIL,
-            run={"recipe": EVIL},
         )
     )
     parser = checked(page)
@@ -113,77 +147,86 @@ def test_malicious_texts_stay_texts(results):
     assert parser.seen.count("script") == 1
 
 
-def test_the_lead_says_where_a_baseline_wins(results):
-    page = build_page(Sources(results=results))
+def test_the_lead_says_where_a_baseline_wins():
+    results = small()
+    sources = Sources(sessions=(Session({}, {"probe": results}),))
+    page = build_page(sources)
     assert "A baseline is better on 1" in page
     assert "On none of the 1 tasks is the model distinguishably better than every baseline" in page
-    sentences = headline(results)
-    assert any("A baseline wins: MFCC statistics on" in s for s in sentences)
-    results["tasks"][0]["differences"] = [gap("random weights", 0.1, "better"), gap("MFCC statistics", 0.1, "better")]
-    assert "on 1 of 1 tasks" in build_page(Sources(results=results))
+    assert any("A baseline wins: MFCC statistics on" in s for s in headline(results))
+    results["tasks"][0]["differences"] = [gap("tiny", 1, 0.1), gap("tiny", 2, 0.1)]
+    assert "on 1 of 1 tasks" in build_page(sources)
     results["tasks"][0]["floor"]["accuracy"] = 0.39
-    assert "On none of the 1 tasks" in build_page(Sources(results=results))
+    assert "On none of the 1 tasks" in build_page(sources)
     assert any("not above an answer without features" in s for s in headline(results))
+
+
+def test_a_leak_is_told_first_and_its_absence_too():
+    results = reportparts.probe()
+    page = build_page(Sources(sessions=(Session({}, {"probe": results}),)))
+    assert page.index("Training and tested tracks share something") < page.index("How to read it")
+    results["leaks"]["audio"]["count"] = 0
+    page = build_page(Sources(sessions=(Session({}, {"probe": results}),)))
+    assert "No leak was found" in page
+
+
+def test_figures_of_another_split_stand_apart_from_ours():
+    results = reportparts.probe()
+    ours = results["protocol"]["name"]
+    results["tasks"][1]["references"][0]["split"] = ours
+    page = build_page(Sources(sessions=(Session({}, {"probe": results}),)))
+    part = page[page.index('<section id="published"') : page.index('<section id="tags"')]
+    same, other = part.split("another split: not to be compared with ours")
+    assert "a published model" in same
+    assert "another<" not in same
+    assert "a published model" not in other
+    assert "another<" in other
+
+
+def test_one_colour_per_system_everywhere():
+    content = reportparts.evaluation(models=reportparts.MODELS)
+    other = {**reportparts.evaluation(1, models=reportparts.MODELS[1:]), "library": {"root": "/x", "fingerprint": "x"}}
+    report = assemble(Sources(sessions=(session(content), session(other))))
+    assert len(report.sessions) == 2
+    assert len(set(report.styles.values())) == len(report.styles) == 6
+    page = build(report)
+    assert len(re.findall('<h3 class="session">', page)) > 10
+    css = report.style("masked")
+    assert set(re.findall(r'<li class="(\w+)"><svg[^>]*>(?:(?!</li>).)*masked', page)) == {css}
+
+
+def test_the_json_has_every_number_of_the_page(tmp_path):
+    content = reportparts.evaluation()
+    log = ({"step": 0.0, "loss": 3.0},)
+    sources = Sources(sessions=(session(content),), trained=(Trained("run", log=log),))
+    found = json.loads(json.dumps(numbers(assemble(sources))))
+    assert found["format"] == "contramuse report"
+    for name, part in content["parts"].items():
+        assert found["sessions"][0][name] == part
+    assert found["training"][0]["log"] == list(log)
+
+
+@pytest.mark.parametrize(("classes", "size"), [(10, 30), (24, 24), (50, 18)])
+def test_a_confusion_is_drawn_in_its_stored_order(classes, size):
+    from contramuse.probes.report.confusion import heat_map
+
+    names = [f"class {i}" for i in range(classes)][::-1]
+    counts = [[(i * j) % 3 if i != j else 40 for j in range(classes)] for i in range(classes)]
+    picture = heat_map(names, counts)
+    assert f'width="{size}"' in picture
+    assert re.findall(r'text-anchor="end">(class \d+)<', picture) == names
+    assert picture.count('class="count') == sum(n > 0 for row in counts for n in row)
+
+
+def test_three_systems_fit_into_three_megabytes():
+    content = reportparts.evaluation(models=reportparts.MODELS, tags=50, classes=50)
+    assert len(build_page(Sources(sessions=(session(content),))).encode()) < 3e6
 
 
 def test_json_in_a_script_cannot_end_it():
     text = embedded_json({"title": EVIL})
     assert not set("<>&\u2028") & set(text)
     assert json.loads(text)["title"] == EVIL
-
-
-def test_sources_are_checked(tmp_path):
-    with pytest.raises(UserError, match="nothing to report"):
-        gather_sources()
-    with pytest.raises(UserError, match="neither a run nor a model"):
-        gather_sources(tmp_path)
-    wrong = tmp_path / "x.json"
-    wrong.write_text("{}")
-    with pytest.raises(UserError, match="no result"):
-        gather_sources(probe=wrong)
-    wrong.write_text("{")
-    with pytest.raises(UserError, match="cannot be read"):
-        gather_sources(probe=wrong)
-
-
-def test_a_run_is_read_as_far_as_it_goes(tmp_path):
-    (tmp_path / "recipe.yaml").write_text("name: tiny\nabout: small\n")
-    (tmp_path / "log.csv").write_text("step,loss,valid_loss\n1,4.2,\n2,4.0,3.9\nbroken\n")
-    sources = gather_sources(tmp_path)
-    assert sources.log[:2] == ({"step": 1.0, "loss": 4.2}, {"step": 2.0, "loss": 4.0, "valid_loss": 3.9})
-    page = build_page(sources)
-    checked(page)
-    assert "small" in page
-
-
-def test_axes_hold_everything_and_have_round_numbers():
-    low, high = span_of([cell("a", 0.52), {"value": None, "low": None, "high": None}], 0.1)
-    assert low <= 0.1
-    assert high >= 0.62
-    assert ticks(0, 1) == pytest.approx([0, 0.5, 1])
-    assert [label(v, 1.0) for v in (0, -0.0, 0.5, 20000)] == ["0", "0", "0.5", "20k"]
-    assert axis(0, 1).count("<text") == 3
-    assert span_of([], None) == (0, 1)
-
-
-def test_curves_survive_constants_nan_and_single_points():
-    assert curves([]) == ""
-    assert "circle" in curves([("a", "s0", [(1, 2)])])
-    assert "polyline" in curves([("a", "s0", [(1, 2), (2, 2), (3, float("nan"))])])
-    long = [(float(i), float(i % 7)) for i in range(5000)]
-    assert len(thinned(long)) <= 301
-    assert thinned(long)[-1] == long[-1]
-
-
-@pytest.mark.parametrize("n", [1, 2, 5, 40])
-def test_the_map_is_repeatable_and_within_its_frame(n):
-    x = np.random.default_rng(0).normal(size=(n, 8)).astype(np.float32)
-    where = coordinates(x)
-    assert where.shape == (n, 2)
-    assert np.isfinite(where).all()
-    assert where.min() >= 0
-    assert where.max() <= 1
-    np.testing.assert_array_equal(where, coordinates(x))
 
 
 def test_figures_are_written_as_people_do():

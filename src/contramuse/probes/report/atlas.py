@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +58,7 @@ def sampled(n: int) -> NDArray[np.int64]:
 def cached_coordinates(embeddings: Embeddings, rows: NDArray[np.int64]) -> Float[np.ndarray, "n 2"]:
     """``coordinates`` of the rows, kept beside the embeddings under a name that depends on what they are made from."""
     key = stable_hash(
-        [embeddings.meta["model_hash"], embeddings.meta["preprocessing_hash"], embeddings.ids.tolist(), MOST]
+        [embeddings.meta["model_hash"], embeddings.meta["preprocessing_hash"], embeddings.ids[rows].tolist()]
     )
     file = Path(embeddings.root) / "report" / f"map-{key}.npy"
     if file.exists():
@@ -74,23 +74,47 @@ def cached_coordinates(embeddings: Embeddings, rows: NDArray[np.int64]) -> Float
     return found
 
 
-def map_data(embeddings: Embeddings, library: Library | None) -> dict[str, Any]:
-    """Points, titles and the label fields to colour by, as the page's script reads them."""
-    rows = sampled(len(embeddings))
-    where = cached_coordinates(embeddings, rows)
-    fields = [] if library is None else _fields(embeddings, library, rows)
-    artists = embeddings.artists[rows].tolist()
+def maps(named: Mapping[str, Embeddings], library: Library | None) -> list[dict[str, Any]]:
+    """One mapping per collection of tracks; embeddings that share most of their tracks are drawn with the same ones.
+
+    Args:
+        named: system -> embeddings.
+        library: with labels.
+    """
+    collections: list[dict[str, Embeddings]] = []
+    for name, one in named.items():
+        if len(one) == 0:
+            continue
+        home = next((c for c in collections if np.isin(one.ids, next(iter(c.values())).ids).mean() > 0.5), None)
+        if home is None:
+            collections.append({name: one})
+        else:
+            home[name] = one
+    return [map_data(collection, library) for collection in collections]
+
+
+def map_data(collection: Mapping[str, Embeddings], library: Library | None) -> dict[str, Any]:
+    """Points of each system, titles and the label fields to colour by, as the page's script reads them."""
+    first = next(iter(collection.values()))
+    shared = np.flatnonzero(np.logical_and.reduce([np.isin(first.ids, one.ids) for one in collection.values()]))
+    rows = shared[sampled(len(shared))]
+    drawn = []
+    for name, one in collection.items():
+        place = {track: i for i, track in enumerate(one.ids.tolist())}
+        where = cached_coordinates(one, np.array([place[t] for t in first.ids[rows].tolist()], dtype=np.int64))
+        x, y = ([round(float(v), 4) for v in where[:, i]] for i in (0, 1))
+        drawn.append({"system": name, "x": x, "y": y})
+    fields = [] if library is None else _fields(first, library, rows)
+    artists = first.artists[rows].tolist()
     if not fields and len({a for a in artists if a}) > 1:
         fields = [_classes("artist", artists)]
+    titles = zip(first.titles[rows].tolist(), first.paths[rows].tolist(), strict=True)
     return {
-        "x": [round(float(v), 4) for v in where[:, 0]],
-        "y": [round(float(v), 4) for v in where[:, 1]],
-        "title": [
-            t or p for t, p in zip(embeddings.titles[rows].tolist(), embeddings.paths[rows].tolist(), strict=True)
-        ],
+        "maps": drawn,
+        "title": [title or path for title, path in titles],
         "artist": artists,
         "fields": fields,
-        "total": len(embeddings),
+        "total": len(shared),
     }
 
 

@@ -1,13 +1,10 @@
-"""Charts as inline SVG: dots with whiskers, and curves. No text of the user is put in without ``escape``."""
+"""Dots with whiskers, and axes, as inline SVG."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
-
-Points = Sequence[tuple[float, float]]
 
 
 def span_of(cells: Sequence[Mapping[str, Any]], floor: float | None) -> tuple[float, float]:
@@ -36,22 +33,53 @@ def ticks(low: float, high: float, *, parts: int = 4) -> list[float]:
     return [i * step for i in range(first, math.floor(high / step + 1e-6) + 1)]
 
 
-def whisker(cell: Mapping[str, Any], low: float, high: float, *, floor: float | None, css: str) -> str:
-    """One row's line: interval and value between ``low`` and ``high``, the floor dashed; stretches with the page."""
+def whisker(
+    cell: Mapping[str, Any],
+    low: float,
+    high: float,
+    *,
+    floor: float | None,
+    css: str,
+    height: int = 26,
+    others: Sequence[tuple[str, float]] = (),
+) -> str:
+    """One row's line: interval and value between ``low`` and ``high``, the floor dashed; stretches with the page.
+
+    Args:
+        cell: "value", and "low" and "high" (both None: no interval).
+        low, high: ends of the axis; what lies outside is drawn at the end.
+        floor: what is dashed.
+        css: class of the system.
+        height: of the row in pixels.
+        others: (class, value) of systems whose dots are drawn small and without whiskers.
+    """
 
     def x(value: float) -> str:
         return f"{2 + 96 * min(1.0, max(0.0, (value - low) / (high - low))):.2f}%"
 
-    parts = [f'<svg class="whisker {css}" width="100%" height="26" aria-hidden="true">']
-    parts += [f'<line class="grid" x1="{x(t)}" x2="{x(t)}" y1="0" y2="26"/>' for t in ticks(low, high)]
+    middle = height // 2
+    upright = f'y1="0" y2="{height}"'
+    parts = [f'<svg class="whisker {css}" width="100%" height="{height}" aria-hidden="true">']
+    parts += [f'<line class="grid" x1="{x(t)}" x2="{x(t)}" {upright}/>' for t in ticks(low, high)]
     if floor is not None:
-        parts.append(f'<line class="floor" x1="{x(floor)}" x2="{x(floor)}" y1="0" y2="26"/>')
+        parts.append(f'<line class="floor" x1="{x(floor)}" x2="{x(floor)}" {upright}/>')
+    parts += [f'<g class="{other}"><circle class="dot" cx="{x(v)}" cy="{middle}" r="3"/></g>' for other, v in others]
     if cell["low"] is not None:
-        parts.append(f'<line class="span" x1="{x(cell["low"])}" x2="{x(cell["high"])}" y1="13" y2="13"/>')
-        parts += [f'<line class="cap" x1="{x(cell[k])}" x2="{x(cell[k])}" y1="9" y2="17"/>' for k in ("low", "high")]
+        parts.append(f'<line class="span" x1="{x(cell["low"])}" x2="{x(cell["high"])}" y1="{middle}" y2="{middle}"/>')
+        caps = f'y1="{middle - 4}" y2="{middle + 4}"'
+        parts += [f'<line class="cap" x1="{x(cell[k])}" x2="{x(cell[k])}" {caps}/>' for k in ("low", "high")]
     if cell["value"] is not None:
-        parts.append(f'<circle class="dot" cx="{x(cell["value"])}" cy="13" r="5"/>')
+        parts.append(dot(css, x(cell["value"]), middle))
     return "".join([*parts, "</svg>"])
+
+
+def dot(css: str, x: str, y: int) -> str:
+    """The mark of a system: models differ by shape as well as by colour, baselines are hollow circles."""
+    shapes = {"m1": "-4.5,-4.5 4.5,-4.5 4.5,4.5 -4.5,4.5", "m2": "0,-6 6,0 0,6 -6,0", "m3": "0,-6 5.5,4.5 -5.5,4.5"}
+    shapes |= {"m4": "0,6 5.5,-4.5 -5.5,-4.5", "m5": "-6,-2.5 6,-2.5 6,2.5 -6,2.5"}
+    if css not in shapes:
+        return f'<circle class="dot" cx="{x}" cy="{y}" r="5"/>'
+    return f'<svg x="{x}" y="{y}" class="shape"><polygon class="dot" points="{shapes[css]}"/></svg>'
 
 
 def axis(low: float, high: float) -> str:
@@ -74,57 +102,3 @@ def label(value: float, width: float) -> str:
     text = f"{value:.{decimals}f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text in ("-0", "") else text
-
-
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 340, 190, 44, 10, 10, 26
-
-
-def curves(series: Sequence[tuple[str, str, Points]], *, unit: str = "step") -> str:
-    """A line chart.
-
-    Args:
-        series: (name, CSS class, points (x, y)) of each line; lines of fewer than two points are drawn as dots.
-        unit: of x.
-    """
-    kept = [(n, c, [(x, y) for x, y in p if math.isfinite(x) and math.isfinite(y)]) for n, c, p in series]
-    points = [point for _, _, line in kept for point in line]
-    if not points:
-        return ""
-    x0, x1 = min(x for x, _ in points), max(x for x, _ in points)
-    x1 = x1 if x1 > x0 else x0 + 1
-    y0, y1 = min(y for _, y in points), max(y for _, y in points)
-    pad = 0.06 * (y1 - y0) or 0.1 * abs(y0) or 1.0
-    y0, y1 = (y0 if y0 == 0 else y0 - pad), y1 + pad
-
-    def place(x: float, y: float) -> tuple[float, float]:
-        across = LEFT + (WIDTH - LEFT - RIGHT) * (x - x0) / (x1 - x0)
-        return across, HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (y - y0) / (y1 - y0)
-
-    parts = [f'<svg class="curves" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">']
-    parts.append(f"<title>{escape(', '.join(name for name, _, _ in kept))} by {escape(unit)}</title>")
-    for t in ticks(y0, y1):
-        _, y = place(x0, t)
-        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{label(t, y1 - y0)}</text>')
-    for t in ticks(x0, x1):
-        x, _ = place(t, y0)
-        anchor = "end" if x > WIDTH - 24 else "middle"
-        parts.append(f'<text x="{x:.1f}" y="{HEIGHT - 8}" text-anchor="{anchor}">{label(t, x1 - x0)}</text>')
-    for _, css, line in kept:
-        placed = [place(x, y) for x, y in thinned(line)]
-        if len(placed) == 1:
-            parts.append(f'<circle class="line {css}" cx="{placed[0][0]:.1f}" cy="{placed[0][1]:.1f}" r="3"/>')
-        elif placed:
-            path = " ".join(f"{x:.1f},{y:.1f}" for x, y in placed)
-            parts.append(f'<polyline class="line {css}" points="{path}"/>')
-    return "".join([*parts, "</svg>"])
-
-
-def thinned(points: Points, *, most: int = 300) -> list[tuple[float, float]]:
-    """At most about ``most`` points, each the mean of its neighbours; the first and the last stay."""
-    if len(points) <= most:
-        return list(points)
-    size = math.ceil(len(points) / most)
-    groups = [points[i : i + size] for i in range(0, len(points), size)]
-    means = [(sum(x for x, _ in g) / len(g), sum(y for _, y in g) / len(g)) for g in groups]
-    return [points[0], *means[1:-1], points[-1]]

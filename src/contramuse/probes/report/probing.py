@@ -1,4 +1,4 @@
-"""The sections on the probe: findings in words, whiskers per field, retrieval, all numbers."""
+"""The sections on the probe: findings in words, whiskers per field, retrieval, playlists, all numbers."""
 
 from __future__ import annotations
 
@@ -6,42 +6,53 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from contramuse.probes.report.charts import axis, span_of, whisker
+from contramuse.probes.report.assembled import Report
+from contramuse.probes.report.cards import EXPLAINED, card, chosen, legend, metric_name
+from contramuse.probes.report.leaks import leaks_box
 from contramuse.probes.report.markup import table
-from contramuse.probes.report.sources import Sources
-from contramuse.probes.words import METRICS, comparisons, figure, listed, not_above_floor, spanned
+from contramuse.probes.report.sources import Session
+from contramuse.probes.words import comparisons, figure, listed, not_above_floor, spanned
 
-VERDICTS = {"better": "better than", "worse": "worse than", "not distinguished": "not distinguished from"}
-EXPLAINED = {
-    "accuracy": "share of tracks whose class is right",
-    "key_score": "mir_eval: 1 right, .5 a fifth above, .3 relative, .2 parallel",
-    "roc_auc": "mean over tags; .5 is chance",
-    "average_precision": "mean over tags",
-    "r2": "share of variance explained; 0 is answering the mean",
-    "recall_at_1": "the nearest track is of the same group",
-    "map": "mean average precision",
-}
+Results = Mapping[str, Any]
 
 
-def findings(sources: Sources) -> str:
-    """Headline in words, and counts against each baseline."""
-    results = sources.results
-    if results is None:
+def findings(report: Report) -> str:
+    """Headline in words, leaks, and counts against each other system."""
+    if not report.sessions:
         return (
-            '<p class="lead">Nothing has been measured yet.</p><p>Run <code>contramuse probe EMBEDDINGS --json '
-            "probe.json</code> and give the file with <code>--probe</code>: without it this page says "
-            "nothing about what the model learned.</p>"
+            '<p class="lead">Nothing has been measured yet.</p><p>Run <code>contramuse evaluate</code>, or '
+            "<code>contramuse probe EMBEDDINGS --json probe.json</code>, and give what it wrote: without it this page "
+            "says nothing about what the model learned.</p>"
         )
-    models = [s["name"] for s in results["systems"] if s["role"] == "model"]
-    baselines = [s["name"] for s in results["systems"] if s["role"] == "baseline"]
-    lead = _lead(results, models[0], baselines)
-    tiles = "".join(_tile(results, models[0], other) for other in [*baselines, *models[1:]])
-    return (
-        f'<p class="lead">{escape(lead)}</p><div class="tiles">{tiles}</div>{_caveats(results, heard=_heard(sources))}'
+    return report.each("probe", lambda session, results: _findings(report, session, results)) or (
+        '<p class="lead">No label was probed: what was measured stands below.</p>'
     )
 
 
-def _lead(results: Mapping[str, Any], model: str, baselines: Sequence[str]) -> str:
+def _findings(report: Report, session: Session, results: Results) -> str:
+    models = _names(results, "model")
+    baselines = _names(results, "baseline")
+    leads = [(model, lead(results, model, baselines)) for model in models]
+    if len(leads) == 1:
+        said = f'<p class="lead">{escape(leads[0][1])}</p>'
+    else:
+        items = "".join(
+            f'<li class="{report.style(model)}"><b class="name">{escape(model)}</b> {escape(text)}</li>'
+            for model, text in leads
+        )
+        said = f'<ul class="leads">{items}</ul>'
+    tiles = "".join(_tile(results, models[0], other) for other in [*baselines, *models[1:]])
+    heard = any(session.library.get("fingerprint") in one.heard() for one in report.sources.trained)
+    over = f"<h3>{escape(models[0])}</h3>" if len(models) > 1 else ""
+    return f'{said}{leaks_box(results)}{over}<div class="tiles">{tiles}</div>{_caveats(results, heard=heard)}'
+
+
+def _names(results: Results, role: str) -> list[str]:
+    return [s["name"] for s in results["systems"] if s["role"] == role]
+
+
+def lead(results: Results, model: str, baselines: Sequence[str]) -> str:
+    """What a model learned that no baseline has, where one is better, and where nothing was learned; in sentences."""
     if not results["tasks"] and not results["retrieval"]:
         return "No label field could be probed, so nothing can be said about what the embeddings know."
     if not baselines:
@@ -67,8 +78,10 @@ def _lead(results: Mapping[str, Any], model: str, baselines: Sequence[str]) -> s
     return first + second + third
 
 
-def _tile(results: Mapping[str, Any], model: str, other: str) -> str:
+def _tile(results: Results, model: str, other: str) -> str:
     gaps = comparisons(results, model, other)
+    if not gaps:  # measured in another session, without pairs
+        return ""
     groups = {v: [n for n, gap in gaps if gap["verdict"] == v] for v in ("better", "worse", "not distinguished")}
     bars = "".join(
         f'<i class="v-{verdict.split()[0]}" style="flex:{len(names)}"></i>'
@@ -87,20 +100,12 @@ def _tile(results: Mapping[str, Any], model: str, other: str) -> str:
     )
 
 
-def _heard(sources: Sources) -> bool:
-    """Whether the encoder, or a model that it began as, was trained on the library that is probed."""
-    trained = sources.model.get("library_fingerprint") or sources.run.get("library_fingerprint")
-    begun = sources.model.get("extra", {}).get("from", {})
-    heard = [one for one in (trained, *begun.get("library_fingerprints", [])) if one]
-    return sources.results is not None and sources.results["library"].get("fingerprint") in heard
-
-
-def _caveats(results: Mapping[str, Any], *, heard: bool) -> str:
+def _caveats(results: Results, *, heard: bool) -> str:
     protocol = results["protocol"]
     taught = protocol.get("trained_with_labels") or []
     notes = [
         f"<b>How to read it.</b> {escape(results['primary_probe'].capitalize())} probe on frozen embeddings, "
-        f"{escape(protocol['name'])}; {len(protocol['seeds'])} seeds (a seed changes "
+        f"{escape(protocol['name'])}; {_counted(len(protocol['seeds']), 'seed')} (a seed changes "
         f"{escape(protocol['seed_varies'])}). Whiskers are 95 % bootstrap intervals over "
         f"{escape(str(protocol['resampled']))}, {protocol['resamples']:,} resamples. Better and worse are said only "
         "where the paired 95 % interval of the difference leaves out zero; about one comparison in twenty does so "
@@ -119,110 +124,109 @@ def _caveats(results: Mapping[str, Any], *, heard: bool) -> str:
     return "".join(f'<p class="note">{note}</p>' for note in notes)
 
 
-def probe_section(sources: Sources) -> str:
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}{'s' * (n != 1)}"
+
+
+def probe_section(report: Report) -> str:
     """A card with whiskers per field and metric, then every number."""
-    results = sources.results
-    if results is None or not results["tasks"]:
+    return report.each("probe", lambda session, results: _probe(report, results))
+
+
+def _probe(report: Report, results: Results) -> str:
+    if not results["tasks"]:
         return ""
     probe = results["primary_probe"]
-    cards = "".join(_card(results, task, metric, probe) for task in results["tasks"] for metric in task["metrics"])
+    cards = "".join(_card(report, task, metric, probe) for task in results["tasks"] for metric in task["metrics"])
     others = "".join(_numbers(results, name) for name in results["probes"])
     return (
-        f"{_legend(results)}<div class='cards'>{cards}</div>"
+        f"{legend(report, results['systems'])}<div class='cards'>{cards}</div>"
         f"<details><summary>All probes, all numbers</summary>{others}</details>"
         f"<details><summary>Paired differences with p-values</summary>{_differences(results)}</details>"
     )
 
 
-def retrieval_section(sources: Sources) -> str:
+def retrieval_section(report: Report) -> str:
     """Whiskers per group."""
-    results = sources.results
-    if results is None or not results["retrieval"]:
+    return report.each("probe", lambda session, results: _retrieval(report, results))
+
+
+def _retrieval(report: Report, results: Results) -> str:
+    if not results["retrieval"]:
         return ""
-    cards = "".join(_card(results, task, metric, None) for task in results["retrieval"] for metric in task["metrics"])
+    cards = "".join(_card(report, task, metric, None) for task in results["retrieval"] for metric in task["metrics"])
     return (
         "<p class='note'>Every track asks for its nearest other tracks by cosine similarity, after each dimension was "
-        f"standardised over the collection; no labels are used.</p>{_legend(results)}<div class='cards'>{cards}</div>"
+        "standardised over the collection; no labels are used.</p>"
+        f"{legend(report, results['systems'], floor='chance')}<div class='cards'>{cards}</div>"
     )
 
 
-def style_of(results: Mapping[str, Any]) -> dict[str, str]:
-    """CSS class of every system: models m0 m1 ..., baselines b0 b1 ..."""
-    count = {"model": 0, "baseline": 0}
-    table = {}
-    for system in results["systems"]:
-        role = system["role"]
-        table[system["name"]] = f"{role[0]}{min(count[role], 3)}"
-        count[role] += 1
-    return table
-
-
-def _legend(results: Mapping[str, Any]) -> str:
-    styles = style_of(results)
-    items = "".join(
-        f'<li class="{styles[s["name"]]}"><svg width="14" height="14" aria-hidden="true">'
-        f'<circle class="dot" cx="7" cy="7" r="5"/></svg>{escape(s["name"])} <small>{s["dim"]} d</small></li>'
-        for s in results["systems"]
-    )
-    return f'<ul class="legend">{items}<li class="floor-key"><i></i>without features</li></ul>'
-
-
-def _card(results: Mapping[str, Any], task: Mapping[str, Any], metric: str, probe: str | None) -> str:
-    cells = [c for c in task["results"] if c["metric"] == metric and c.get("probe") == probe]
+def _card(report: Report, task: Results, metric: str, probe: str | None) -> str:
+    cells = chosen(task["results"], metric=metric, probe=probe)
     if not cells:  # numbers have no prototypes
         return ""
     name = task.get("field") or f"same {task['group']}"
     floor = task["floor"].get(metric) if "floor" in task else task["chance"]
-    low, high = span_of(cells, floor)
-    styles = style_of(results)
-    rows = "".join(
-        f'<div class="row {styles[c["system"]]}"><span class="system">{escape(c["system"])}</span>'
-        f"{whisker(c, low, high, floor=floor, css=styles[c['system']])}"
-        f'<span class="value">{figure(c["value"])}</span></div>'
-        for c in cells
-    )
-    gaps = [g for g in task["differences"] if g["metric"] == metric and g.get("probe") == probe]
-    chips = "".join(_chip(g) for g in gaps if g["system"] == cells[0]["system"])
     left_out = f", {task['tags_left_out']} tags left out" if task.get("tags_left_out") else ""
     if "field" in task:
         classes = f", {task['classes']} classes" if task["classes"] else ""
         what = f"{task['tested']} tracks{classes}{left_out}"
     else:
         what = f"{task['queries']} queries, {task['groups']} groups"
+    said = f"; {EXPLAINED[metric]}" if metric in EXPLAINED else ""
+    gaps = chosen(task["differences"], metric=metric, probe=probe)
+    return card(report, cells, title=str(name), small=metric_name(metric), sub=f"{what}{said}", floor=floor, gaps=gaps)
+
+
+def playlists_section(report: Report) -> str:
+    """Playlist continuation: whiskers per ranking and metric."""
+    return report.each("playlists", lambda session, results: _playlists(report, results))
+
+
+def _playlists(report: Report, results: Results) -> str:
+    shown = [m for m in ("ndcg_at_10", "recall_at_10", "r_precision", "clicks") if m in results["metrics"]]
+    cards = "".join(
+        card(
+            report, cells, title=ranking, small=metric_name(metric), sub=EXPLAINED.get(metric, ""), floor=None,
+            gaps=chosen(results["differences"], ranking=ranking, metric=metric),
+        )
+        for ranking in results["rankings"]
+        for metric in shown or results["metrics"][:4]
+        if (cells := [c for c in results["results"] if c["metric"] == metric and c["ranking"] in (ranking, "own")])
+    )  # fmt: skip
+    rows = [[(c["system"], c["ranking"]), metric_name(c["metric"]), spanned(c)] for c in results["results"]]
+    said = " ".join(escape(sentence) for sentence in results.get("words", ()))
     return (
-        f'<article class="card"><h3>{escape(name)} <small>{METRICS[metric]}</small></h3>'
-        f'<p class="sub">{escape(what)}; {escape(EXPLAINED[metric])}</p>{rows}'
-        f'<div class="row"><span></span>{axis(low, high)}<span></span></div><ul class="chips">{chips}</ul></article>'
+        f'<p class="note">{escape(str(results["protocol"]["name"]))}. {said}</p>'
+        f"{legend(report, results['systems'], floor='')}<div class='cards'>{cards}</div>"
+        f"<details><summary>All metrics</summary>{table(('system', 'metric', 'value'), rows)}</details>"
     )
 
 
-def _chip(gap: Mapping[str, Any]) -> str:
-    sign = "+" if (gap["value"] or 0) > 0 else ""
-    return (
-        f'<li><b class="v-{gap["verdict"].split()[0]}" aria-hidden="true"></b>{VERDICTS[gap["verdict"]]} '
-        f'{escape(gap["against"])} <span class="num">{sign}{escape(spanned(gap))}</span></li>'
-    )
-
-
-def _numbers(results: Mapping[str, Any], probe: str) -> str:
+def _numbers(results: Results, probe: str) -> str:
     names = [s["name"] for s in results["systems"]]
     rows = []
     for task in results["tasks"]:
         for metric in task["metrics"]:
             found = {c["system"]: spanned(c) for c in task["results"] if (c["metric"], c["probe"]) == (metric, probe)}
             cells = [found.get(name, "") for name in names]
-            rows.append([(task["field"], METRICS[metric]), *cells, figure(task["floor"].get(metric))])
+            rows.append([(task["field"], metric_name(metric)), *cells, figure(task["floor"].get(metric))])
     return f"<h3>{escape(probe)} probe</h3>" + table(["task", *names, "without features"], rows)
 
 
-def _differences(results: Mapping[str, Any]) -> str:
+def _differences(results: Results) -> str:
+    permuted = any("p_permutation" in gap for task in results["tasks"] for gap in task["differences"])
     rows = [
         [
-            (task.get("field") or f"same {task['group']}", METRICS[gap["metric"]]),
+            (task.get("field") or f"same {task['group']}", metric_name(gap["metric"])),
             *(gap.get("probe") or "cosine", gap["system"], gap["against"]),
-            *(spanned(gap), figure(gap["p"]), gap["verdict"]),
+            *(spanned(gap), figure(gap["p"])),
+            *((figure(gap.get("p_permutation")),) if permuted else ()),
+            gap["verdict"],
         ]
         for task in [*results["tasks"], *results["retrieval"]]
         for gap in task["differences"]
     ]
-    return table(("task", "probe", "system", "against", "difference", "p", "verdict"), rows)
+    head = ("task", "probe", "system", "against", "difference", "p", *(("p by permutation",) if permuted else ()))
+    return table((*head, "verdict"), rows)
