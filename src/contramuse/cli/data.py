@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -41,6 +42,9 @@ def data(
     """Read a published dataset: its labels, class order and split, exactly; what is missing is listed.
 
     `contramuse data NAME` alone tells about it; the same command run again decodes only what is new.
+
+    Status 0: done; 1: more is missing or failed than --max-missing, or not all could be fetched; 2: a mistake, or
+    annotations are absent.
     """
     from rich.console import Console
 
@@ -48,18 +52,21 @@ def data(
 
     console = Console(soft_wrap=True, highlight=False)
     if list_ or name is None:
-        console.print(dataset_list())
+        screen = Console(highlight=False)
+        screen.print(dataset_list(width=screen.width))
         return
     dataset = chosen(name, choices or [])
     if root is None:
         if out is not None or check or download or table is not None:
             raise UserError("is needed", name="--root", fix=f"Give the folder that holds {dataset.about.title}.")
-        console.print(dataset_page(name, dataset))
+        Console(highlight=False).print(dataset_page(name, dataset))
         return
     if download:
         _download(dataset, root)
     if check or table is not None:
-        _check(dataset, name, root, table, console)
+        missing = _check(dataset, name, root, table, console)
+        if check and out is None:
+            _enough(missing, max_missing, f"`contramuse data {name}` tells where they are to be had.")
     if out is not None:
         _make(dataset, name, root, out, rate, seed, workers, max_missing, console)
     elif not (check or download or table is not None):
@@ -103,20 +110,31 @@ def _download(dataset: Dataset, root: Path) -> None:
     fetch_all(remotes, root, console=Console(stderr=True))
 
 
-def _check(dataset: Dataset, name: str, root: Path, table: Path | None, console: Any) -> None:
+def _check(dataset: Dataset, name: str, root: Path, table: Path | None, console: Any) -> tuple[int, int]:
+    """Tell what is there; how many items lack their audio, of how many."""
     from contramuse.catalogue.datasets.make import absent_error, check, parity, write_table
+    from contramuse.cli.datatables import parity_table
 
     found = check(dataset, root)
-    _tell(found, console)
-    if found.reading is None:
-        raise absent_error(found, root)
     reading = found.reading
-    there = len(reading.entries) - len(found.missing)
-    console.print(f"audio      {there:,} of {len(reading.entries):,} files are there")
-    for line in parity(dataset, reading, {}):
-        console.print(f"split      {line.rpartition(',')[0]}")
+    if reading is None:
+        raise absent_error(found, root)
+    console.print(f"dataset    {name}: {dataset.split_name}", markup=False)
+    _tell(found, console)
+    lost = {*found.missing, *found.empty}
+    there = Counter(entry.split or "unsplit" for entry in reading.entries if entry.path not in lost)
+    console.print(f"audio      {sum(there.values()):,} of {len(reading.entries):,} files are there")
+    console.print(parity_table(parity(dataset, reading, there), found="audio is there"))
     if table is not None:
-        console.print(f"{table}: {write_table(reading, root, table):,} rows")
+        console.print(f"{table}: {write_table(reading, root, table):,} rows", markup=False)
+    return len(lost), len(reading.entries)
+
+
+def _enough(missing: tuple[int, int], max_missing: float, fix: str) -> None:
+    lost, of = missing
+    if lost > max_missing * of:
+        problem = f"{lost:,} of {of:,} items are missing or failed, more than allowed"
+        raise ContramuseError(problem, name="--max-missing", value=max_missing, fix=fix)
 
 
 def _tell(found: Checked, console: Any) -> None:
@@ -147,6 +165,7 @@ def _make(
     from contramuse.catalogue.datasets.make import make_library, parity
     from contramuse.catalogue.decoding import Decoding
     from contramuse.catalogue.grouping import Splitting
+    from contramuse.cli.datatables import parity_table
     from contramuse.cli.prepare import show
 
     summary, found = make_library(
@@ -156,14 +175,8 @@ def _make(
     assert found.reading is not None
     _tell(found, console)
     show(summary)
-    console.print(f"split      {name}: {dataset.split_name}", markup=False)
-    for line in parity(dataset, found.reading, summary.splits):
-        console.print(f"           {line}")
+    console.print(f"dataset    {name}: {dataset.split_name}", markup=False)
+    console.print(parity_table(parity(dataset, found.reading, summary.splits), found="in the library"))
     lost = len(found.reading.entries) - summary.tracks
-    if lost > max_missing * len(found.reading.entries):
-        raise ContramuseError(
-            f"{lost:,} of {len(found.reading.entries):,} items are missing or failed, more than allowed",
-            name="--max-missing",
-            value=max_missing,
-            fix=f"The library is complete without them; {out}/dataset.json and `contramuse ledger {out}` list them.",
-        )
+    fix = f"The library is complete without them; {out}/dataset.json and `contramuse ledger {out}` list them."
+    _enough((lost, len(found.reading.entries)), max_missing, fix)

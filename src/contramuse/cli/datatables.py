@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 import re
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from contramuse.recipe.parts import name_of, settings
@@ -81,6 +81,28 @@ def dataset_page(name: str, dataset: Dataset) -> RenderableType:
 def in_words(counts: Mapping[str, int]) -> str:
     """Published counts: "train 6,400, valid 800, test 800"."""
     return ", ".join(f"{split} {count:,}" for split, count in counts.items())
+
+
+def parity_table(rows: Sequence[tuple[str, int | None, int, int]], *, found: str) -> Table:
+    """Items by split: published, annotated and found; where the first two differ the row says so.
+
+    Args:
+        rows: of ``parity``.
+        found: what the last number counts.
+    """
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("split")
+    for name in ("published", "annotated", found):
+        table.add_column(name, justify="right")
+    table.add_column("")
+    for split, published, annotated, there in rows:
+        differs = published is not None and published != annotated
+        known = "" if published is None else f"{published:,}"
+        table.add_row(split, known, f"{annotated:,}", f"{there:,}", "[yellow]not as published[/]" if differs else "")
+    return table
 
 
 def _grid(facts: Mapping[str, str]) -> Table:

@@ -214,14 +214,17 @@ def write_table(reading: Reading, root: Path, file: Path) -> int:
     return len(entries)
 
 
-def parity(dataset: Dataset, reading: Reading, found: Mapping[str, int]) -> list[str]:
-    """How the numbers compare: published, in the annotations, and in the library; a line each."""
+def parity(dataset: Dataset, reading: Reading, found: Mapping[str, int]) -> list[tuple[str, int | None, int, int]]:
+    """How the numbers compare: (split, published, in the annotations, found); published is None where it is not known.
+
+    Args:
+        dataset: with its published counts.
+        reading: the annotations.
+        found: items by split, "unsplit" for those without one.
+    """
     published, annotated = dataset.published(), reading.counts()
-    lines = []
-    for split in SPLITS:
-        if split in published or annotated.get(split):
-            wanted = f"{published[split]:,} published, " if split in published else ""
-            lines.append(
-                f"{split}: {wanted}{annotated.get(split, 0):,} annotated, {found.get(split, 0):,} in the library"
-            )
-    return lines
+    return [
+        (split, published.get(split), annotated.get(split, 0), found.get(split, 0))
+        for split in (*SPLITS, "unsplit")
+        if published.get(split) or annotated.get(split) or found.get(split)
+    ]
