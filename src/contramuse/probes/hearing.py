@@ -90,12 +90,14 @@ class Excerpts:
         rows: of the tracks, int64 [n].
         seconds: of each excerpt, or the whole track where it is shorter.
         seed: of what changes draw.
+        share: of a track that an excerpt takes at most.
     """
 
     library: Library
     rows: Int[np.ndarray, " n"]
     seconds: float
     seed: int = 0
+    share: float = 1.0
 
     def __post_init__(self) -> None:
         if isinstance(self.library.store, FeatureStore):
@@ -108,19 +110,27 @@ class Excerpts:
     def key(self) -> list[Any]:
         """Everything that the samples depend on."""
         ids = stable_hash(self.library.ids[self.rows].tolist())
-        return [self.library.fingerprint, self.library.sample_rate, ids, self.seconds, self.seed, changes.VERSION]
+        return [
+            self.library.fingerprint,
+            self.library.sample_rate,
+            ids,
+            self.seconds,
+            self.share,
+            self.seed,
+            changes.VERSION,
+        ]
 
     def fits(self, offset: float) -> NDArray[np.bool_]:
         """Which tracks are long enough for an excerpt that starts ``offset`` seconds later or earlier, bool [n]."""
         rate, lengths = self.library.sample_rate, np.asarray(self.library.store.lengths)[self.rows]
-        wanted = np.minimum(lengths, round(self.seconds * rate))
+        wanted = np.minimum((self.share * lengths).astype(np.int64), round(self.seconds * rate))
         return np.asarray((lengths - wanted) // 2 >= round(offset * rate))
 
     def signal(self, i: int, version: Version = CLEAN) -> Signal:
         """Samples of excerpt ``i``, changed; where it cannot be moved as far as asked, it stays in its place."""
         rate, row = self.library.sample_rate, int(self.rows[i])
         length = int(self.library.store.lengths[row])
-        wanted = min(length, round(self.seconds * rate))
+        wanted = min(int(self.share * length), round(self.seconds * rate))
         start = (length - wanted) // 2
         if version.change is not None and version.change.make is None and self.fits(version.amount)[i]:
             start += round(version.amount * rate)

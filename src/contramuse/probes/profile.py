@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -200,7 +200,7 @@ def equivariance(
     group: NDArray[np.int64],
     settings: Profile,
 ) -> dict[str, Any]:
-    """How well a ridge regression reads the amount on tracks that it has not learnt from, R² with intervals over tracks.
+    """How well a ridge regression reads the amount on tracks that it did not learn from: R², intervals over tracks.
 
     From the difference of changed and unchanged vectors ("r2"), and from the changed vectors alone ("r2_alone"). Five
     folds by artist: one part tests, one chooses the strength, the others train.

@@ -20,8 +20,8 @@ def words(part: Mapping[str, Any]) -> list[str]:
     """One sentence per factor on the first model, and where every baseline differs from it in kind."""
     names = [one["name"] for one in part["systems"]]
     said = [
-        f"{part['tracks']['changed']} tracks, {part['tracks']['seconds']:g} s from the middle of each. Similarity is the "
-        "cosine after every dimension was standardised over the unchanged tracks; different tracks have "
+        f"{part['tracks']['changed']} tracks, {part['tracks']['seconds']:g} s from the middle of each. Similarity is "
+        "the cosine after every dimension was standardised over the unchanged tracks; different tracks have "
         + "; ".join(f"{one['system']} {figure(one['similarity'])}" for one in part["between"])
         + "."
     ]
@@ -61,8 +61,8 @@ def _sentence(part: Mapping[str, Any], factor: Mapping[str, Any], names: Sequenc
     beside = f" So it is with {listed(like)}." if like else ""
     does = "hardly changes" if kind == "invariant" else "changes"
     return (
-        f"{factor['name']} {does} the vectors of {names[0]}: similarity {figure(far['similarity'])} or more, the least at "
-        f"{far['amount']:g} {factor['unit']}, where {100 * far['first']:.0f} % of the tracks are still nearest to "
+        f"{factor['name']} {does} the vectors of {names[0]}: similarity {figure(far['similarity'])} or more, the least "
+        f"at {far['amount']:g} {factor['unit']}, where {100 * far['first']:.0f} % of the tracks are still nearest to "
         f"themselves; the amount {readable} the change (R² {figure(read['r2'])}).{beside}"
     )
 
@@ -90,6 +90,6 @@ def tables(part: Mapping[str, Any]) -> Iterator[Table]:
     for name in names:
         table.add_column(escape(name), justify="right")
     for factor in part["factors"]:
-        cells = [reading(part, name, factor["name"]) for name in names]
-        table.add_row(factor["name"], *(f"{figure(e['r2'])} ({figure(e['r2_alone'])})" for e in cells))
+        found = [reading(part, name, factor["name"]) for name in names]
+        table.add_row(factor["name"], *(f"{figure(e['r2'])} ({figure(e['r2_alone'])})" for e in found))
     yield table
