@@ -52,6 +52,8 @@ def minis(tmp_path_factory):
     made = {}
 
     def mini(name):
+        if name == "mirdata":
+            pytest.skip("an adapter: it needs mirdata and the name of a dataset, see test_mirdata.py")
         if name not in made:
             file = MINIS / f"mini_{name}.py"
             spec = importlib.util.spec_from_file_location(f"mini_{name}", file)
@@ -223,20 +225,16 @@ def test_what_is_missing_or_broken_is_counted_and_listed(name, minis, tmp_path, 
     lost, broken = there[0], there[1]
     (root / lost).unlink()
     (root / broken).write_bytes((root / broken).read_bytes()[:20])
-    command = ("data", name, "--root", root, "-o", tmp_path / "library", "--rate", 8000, "--workers", 1)
-    status, out, err = run(*command)
-    expected = len(dataset.read(root).entries)
+    status, out, err = run("data", name, "--root", root, "-o", tmp_path / "library", "--rate", 8000, "--workers", 1)
+    listed = [entry.path for entry in dataset.read(root).entries]
     library = Library.open(tmp_path / "library")
     assert lost not in library.paths
     assert broken not in library.paths
-    if name not in OWN:  # a folder does not know what it lost
+    if lost in listed:  # whose items are the files themselves does not know what it lost
         assert lost in out
         assert lost in (tmp_path / "library/dataset.json").read_text()
     assert "failed" in out
     assert dataset.split_name in out
     assert library.info["dataset"]["split"] == dataset.split_name
     assert status == 1
-    assert f"{expected - len(library):,} of {expected:,} items are missing or failed" in err
-    status, out, _ = run(*command, "--max-missing", 1)
-    assert status == 0
-    assert "0 decoded now" in out
+    assert f"{len(listed) - len(library):,} of {len(listed):,} items are missing or failed" in err
