@@ -58,7 +58,6 @@ def embed_library(
         dtype: "float32" or "float16".
         batch: windows per forward pass.
         corrupt: augmentations that every window goes through, as ``checkpoint.corruption`` reads them.
-        corrupt: augmentations that every window goes through, as ``checkpoint.corruption`` reads them.
         advance: called with (tracks, seconds) as they are done.
 
     Raises:
@@ -76,7 +75,7 @@ def embed_library(
     }  # fmt: skip
     writer = Writer(out, provenance(model, settings, source))
     if writer.before and writer.before["library_fingerprint"] != opened.fingerprint:
-        _refresh(writer, opened)
+        refresh(writer, opened)
     return embed_entries(model, _entries(opened), writer, settings, advance=advance, summary=Summary(Path(out)))
 
 
@@ -120,23 +119,24 @@ def _decoders(root: Path) -> dict[str, int]:
     return {item["values"]: item["counts"] for item in counts if item["values"]}
 
 
-def _columns(library: Library, row: int) -> dict[str, str]:
+def text_columns(library: Library, row: int) -> dict[str, str]:
+    """The columns of text that embeddings have of a track, "" where it has none."""
     track = library.track(row)
     return {name: getattr(track, name) or "" for name in TEXT}
 
 
 def _entries(library: Library) -> Iterator[Entry]:
     for row in range(len(library)):
-        yield Entry(source=store_source(library.store, row), **_columns(library, row))
+        yield Entry(source=store_source(library.store, row), **text_columns(library, row))
 
 
-def _refresh(writer: Writer, library: Library) -> None:
+def refresh(writer: Writer, library: Library) -> None:
     """Bring the finished tracks of a library that changed up to date: splits and tags anew, removed tracks away."""
     place = {key: row for row, key in enumerate(zip(library.ids.tolist(), library.paths, strict=True))}
 
     def change(old: dict[str, str]) -> dict[str, str] | None:
         row = place.get((old["id"], old["path"]))
-        return None if row is None else _columns(library, row)
+        return None if row is None else text_columns(library, row)
 
     writer.rewrite(change)
 

@@ -64,6 +64,11 @@ def corrupted_by(meta: Mapping[str, Any]) -> str:
     return chain_in_words(meta["preprocessing"]["corrupt"]) if "corrupt" in meta.get("preprocessing", {}) else ""
 
 
+def foreign_name(meta: Mapping[str, Any]) -> str:
+    """The name of the other program's model that made the vectors; "" where a model of ours did."""
+    return str(meta.get("foreign", {}).get("name", ""))
+
+
 def part_files(folder: Path) -> list[Path]:
     """The finished parts, in order."""
     return sorted(folder.glob("part-*.parquet"))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Int
 
-from contramuse.embeddings.store import corrupted_by
+from contramuse.embeddings.store import corrupted_by, foreign_name
 from contramuse.errors import EmbeddingsError
 from contramuse.files import replacing, stable_hash
 from contramuse.probes import baselines
@@ -61,7 +61,8 @@ def model_systems(embeddings: Sequence[Embeddings], ids: Sequence[str], *, keep:
         place = {track: row for row, track in enumerate(one.ids.tolist())}
         name = _free(_called(one, alone=len(embeddings) == 1), [system.name for system in systems])
         keys = ("model_hash", "preprocessing_hash", "recipe_hash", "dim", "window", "hop", "model_path")
-        facts = (*((key, one.meta.get(key)) for key in keys), ("corrupt", corrupted_by(one.meta) or None))
+        told = (("corrupt", corrupted_by(one.meta) or None), ("foreign", one.meta.get("foreign")))
+        facts = (*((key, one.meta.get(key)) for key in keys), *told)
         order = np.array([place[track] for track in ids])
         segments = Segments(*one.every_window()).take(order) if keep == "windows" else None
         systems.append(System(name, "model", one.vectors[order], f"embeddings {one.root}", facts, segments))
@@ -69,7 +70,12 @@ def model_systems(embeddings: Sequence[Embeddings], ids: Sequence[str], *, keep:
 
 
 def _called(embeddings: Embeddings, *, alone: bool) -> str:
-    """The recipe of the model, and the folder where several are compared; the folder where the model is not at hand."""
+    """The recipe of the model, and the folder where several are compared; the folder where the model is not at hand.
+
+    Vectors of another program have the name that they were given.
+    """
+    if given := foreign_name(embeddings.meta):
+        return given
     folder = embeddings.root.resolve().name
     try:
         info = json.loads((Path(embeddings.meta["model_path"]) / "model.json").read_text(encoding="utf-8"))
@@ -101,13 +107,15 @@ def compared_systems(
 ) -> list[System]:
     """The ``given`` embeddings and the ``baselines`` ("random", "mfcc", "mel") for the tracks at ``rows``.
 
-    Under ``keep`` "windows" encoders come with the vectors of their windows.
+    Under ``keep`` "windows" encoders come with the vectors of their windows. Random weights are drawn for the first
+    model of ours; vectors of another program are of no architecture that is known here.
     """
     ids = library.ids[rows].tolist()
     cache = cache_folder(library, given[0])
     found = model_systems(given, ids, keep=keep)
-    if "random" in baselines:
-        found.append(random_baseline(library, given[0], ids=ids, seed=seed, cache=cache, progress=progress, keep=keep))
+    own = next((one for one in given if not foreign_name(one.meta)), None)
+    if "random" in baselines and own is not None:
+        found.append(random_baseline(library, own, ids=ids, seed=seed, cache=cache, progress=progress, keep=keep))
     if {"mfcc", "mel"} & set(baselines):
         wanted = {MFCC: "mfcc", MEL: "mel"}
         audio = audio_baselines(library, rows=rows, cache=cache, progress=progress)

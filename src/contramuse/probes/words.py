@@ -7,12 +7,16 @@ from typing import Any
 
 METRICS = {
     "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
     "key_score": "weighted key score",
     "roc_auc": "macro ROC-AUC",
     "average_precision": "macro average precision",
     "r2": "R²",
     "recall_at_1": "R@1",
     "map": "MAP",
+    "precision_at_10": "P@10",
+    "ndcg_at_10": "NDCG@10",
+    "mrr": "MRR",
 }
 """Names of the metrics as people write them."""
 
@@ -31,10 +35,21 @@ def headline(results: Mapping[str, Any]) -> list[str]:
         sentences.append("A baseline wins: " + "; ".join(f"{other} on {listed(names)}" for other, names in lost) + ".")
     elif baselines:
         sentences.append(f"No baseline is distinguishably better than {models[0]} on any field or retrieval task.")
+    sentences += _elsewhere(results)
     empty = not_above_floor(results, models[0])
     if empty:
         sentences.append(f"{models[0]} is not above an answer without features on {listed(empty)}.")
     return sentences
+
+
+def _elsewhere(results: Mapping[str, Any]) -> list[str]:
+    """That vectors of another program have no baseline of random weights."""
+    foreign = [s["name"] for s in results["systems"] if s.get("foreign")]
+    own = [s for s in results["systems"] if s["role"] == "model" and not s.get("foreign")]
+    if not foreign or own:
+        return []
+    verb = "were" if len(foreign) > 1 else "was"
+    return [f"{listed(foreign)} {verb} made elsewhere: of an unknown architecture there are no random weights."]
 
 
 def _nothing(results: Mapping[str, Any]) -> str:

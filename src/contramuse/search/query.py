@@ -21,7 +21,7 @@ from contramuse.checkpoint.model import Model, load
 from contramuse.checkpoint.windows import file_source
 from contramuse.embeddings import Embeddings
 from contramuse.embeddings.files import describe, needs_audio
-from contramuse.embeddings.store import TEXT, corrupted_by, output_of
+from contramuse.embeddings.store import TEXT, corrupted_by, foreign_name, output_of
 from contramuse.errors import DecodeError, EmbeddingsError, ModelFileError
 from contramuse.files import stable_hash
 from contramuse.search.index import Compared, Index
@@ -202,6 +202,11 @@ def collection_model(embeddings: Embeddings, model: str | Path | Model | None = 
             f"were made of corrupted windows ({corrupted}), with which a vector of clean music does not compare",
             name="embeddings", value=embeddings.root,
             fix="Search by a track of the collection, or embed without --corrupt.",
+        )  # fmt: skip
+    if name := foreign_name(meta):
+        raise EmbeddingsError(
+            f"are of another program ({name}), which cannot be asked for the vector of a file", name="embeddings",
+            value=embeddings.root, fix="Search by a track of the collection.",
         )  # fmt: skip
     place = meta.get("model_path") if model is None else model
     if place is None:
