@@ -32,10 +32,12 @@ def playlists() -> list[dict[str, object]]:
 
 
 def miniature(root: Path) -> None:
-    """Song A has its audio under its second track, E has none at all."""
+    """Song A has its audio under its second track and B where paths.csv says, E has none at all."""
     root.mkdir(parents=True, exist_ok=True)
     (root / "aotm2011_playlists.json").write_text(json.dumps(playlists()), encoding="utf-8")
     lines = (f"{track}<SEP>{song}<SEP>{SONGS[song][0]}<SEP>{SONGS[song][1]}" for track, song in TRACKS.items())
     (root / "unique_tracks.txt").write_text("\n".join(lines) + "\nTRX<SEP>SOX<SEP>x<SEP>y\n", encoding="utf-8")
-    for seed, name in enumerate(("A/2/TRA2AAAAAAAAAAAAAA", "B/B/TR" + "B" * 16, "SO" + "C" * 16, "TR" + "D" * 16)):
+    for seed, name in enumerate(("TRA2AAAAAAAAAAAAAA", "b, by name", "C/C/SO" + "C" * 16, "TR" + "D" * 16)):
         tone(root / "audio" / f"{name}.mp3", seed=seed)
+    rows = ("TRA2AAAAAAAAAAAAAA,audio/TRA2AAAAAAAAAAAAAA.mp3", f'TR{"B" * 16},"audio/b, by name.mp3"')
+    (root / "paths.csv").write_text("id,path\n" + "\n".join(rows) + "\n")

@@ -46,4 +46,4 @@ def miniature(root: Path) -> None:
         tone(root / "audio" / f"{IDS[letter]}.mp3", seed=seed)
     tone(root / "songs/e.mp3", seed=5)
     tone(root / "audio/not of spotify.mp3", seed=6)
-    (root / "paths.csv").write_text(f"id,path\n{IDS['E']},{root / 'songs/e.mp3'}\n")
+    (root / "paths.csv").write_text(f"id,path\n{IDS['E']},{root / 'songs/e.mp3'}\n{IDS['A']},audio/{IDS['A']}.mp3\n")

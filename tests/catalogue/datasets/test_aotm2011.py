@@ -24,12 +24,12 @@ def test_songs_with_their_lists_and_the_audio_of_whichever_track_is_there(tmp_pa
     miniature(tmp_path / "root")
     library, checked = prepared("aotm2011", tmp_path / "root", tmp_path / "library")
     assert sorted(library.paths) == [
-        "audio/A/2/TRA2AAAAAAAAAAAAAA.mp3", f"audio/B/B/TR{'B' * 16}.mp3", f"audio/SO{'C' * 16}.mp3",
-        f"audio/TR{'D' * 16}.mp3",
+        f"audio/C/C/SO{'C' * 16}.mp3", "audio/TRA2AAAAAAAAAAAAAA.mp3", f"audio/TR{'D' * 16}.mp3",
+        "audio/b, by name.mp3",
     ]  # fmt: skip
     assert checked.missing == [f"audio/SO{'E' * 16}.mp3"]
     found = dict(zip(library.paths, library.groups("playlists"), strict=True))
-    assert set(found["audio/A/2/TRA2AAAAAAAAAAAAAA.mp3"]) == {"1 Mixed Genre", "7 Theme"}
+    assert set(found["audio/TRA2AAAAAAAAAAAAAA.mp3"]) == {"1 Mixed Genre", "7 Theme"}
     assert library.column("title")[0].startswith("title, ")
     said = checked.reading.said
     assert said[0].startswith("4 playlists (published: 101,343), 3 lists of 5 songs")

@@ -78,6 +78,9 @@ def test_attributes_become_fields_and_audio_is_mirdatas(tmp_path, mirdata):
     assert len(library) == len(TRACKS) - 1
     assert checked.missing == [f"gtzan_genre/genres/jazz/{ABSENT}.wav"]
     assert library.fields["genre"].classes == ("blues", "hip-hop", "jazz", "rock")
+    if "tempo" not in library.fields:  # a release of mirdata that cannot read it with this release of numpy
+        assert any("tempo: mirdata cannot read it" in line for line in checked.reading.said)
+        return
     assert library.fields["tempo"].kind == "numeric"
     known = dict(zip(library.paths, library.known("tempo"), strict=True))
     assert [name for name, has in known.items() if not has] == ["gtzan_genre/genres/blues/blues.00001.wav"]

@@ -7,13 +7,15 @@ import re
 import pytest
 
 from catalogue.datasets.mini_musdb18 import STEMS, TEST, TRAIN, miniature, miniature_hq
-from contramuse.catalogue.datasets.musdb18 import VALIDATION, Musdb18
+from contramuse.catalogue.datasets.musdb18 import VALIDATION, Musdb18, songs
 from contramuse.errors import UserError
-from minidatasets import broken, prepared
+from minidatasets import broken, prepared, tone
 
 
 def test_the_validation_list_is_14_of_100():
+    assert {folder: len(set(names)) for folder, names in songs().items()} == {"train": 100, "test": 50}
     assert len(VALIDATION) == 14
+    assert set(songs()["train"]) >= VALIDATION
     assert Musdb18().published() == {"train": 100 - 14, "valid": 14, "test": 50}
     assert Musdb18(split="folders").published() == {"train": 100, "test": 50}
 
@@ -29,13 +31,15 @@ def test_streams_are_stems_and_listed_songs_are_valid(tmp_path):
     assert set(library.track(0).stems) == set(STEMS)
     assert library.column("title")[0] == TEST[0]
     assert library.fields["genre"].classes[0] == "Country"
-    assert "12 of the 14 songs for validation are not there" in checked.reading.said[0]
+    assert len(checked.missing) == 150 - 6
+    assert checked.reading.counts() == {"train": 86, "valid": 14, "test": 50}
 
 
 def test_folders_of_wav_name_their_stems_and_lacks_are_listed(tmp_path):
     root = tmp_path / "root"
     miniature_hq(root)
     broken(root / "train" / f"{TRAIN[0]}.stem.mp4")
+    tone(root / "train/My Band - My Song/mixture.wav", seed=90)
     library, checked = prepared("musdb18", root, tmp_path / "library", ["split=folders"])
     assert len(library) == 4
     assert all(path.endswith("/mixture.wav") for path in library.paths)
@@ -43,6 +47,7 @@ def test_folders_of_wav_name_their_stems_and_lacks_are_listed(tmp_path):
     assert stems[f"train/{TRAIN[0]}/mixture.wav"] == set(STEMS) - {"vocals"}
     assert stems[f"train/{TRAIN[1]}/mixture.wav"] == set(STEMS)
     assert checked.reading.left_out == {
+        "files that are no song of MUSDB18": ["train/My Band - My Song/mixture.wav"],
         "stem.mp4 of a song that is there as wav": [f"train/{TRAIN[0]}.stem.mp4"],
         "stems without a file": [f"train/{TRAIN[0]}/vocals.wav"],
     }
@@ -56,3 +61,5 @@ def test_a_track_list_of_another_kind_is_named_with_its_line(tmp_path):
         Musdb18().read(tmp_path)
     (tmp_path / "tracklist.csv").unlink()
     assert Musdb18().read(tmp_path).fields == ()
+    with pytest.raises(UserError, match="neither of the folders"):
+        Musdb18().read(tmp_path / "train")

@@ -70,7 +70,7 @@ class Melon(Dataset):
 
     def needed(self) -> tuple[Needed, ...]:
         """Songs, genres, playlists, and the folders of mel spectrograms."""
-        lists = (Needed(f"splits/{split}.txt", "ids of songs, one a line", "Your own.") for split in SPLITS)
+        lists = (Needed(f"splits/{split}.txt", "ids, one a line", "Your own lists of ids.") for split in SPLITS)
         return (
             Needed("kakao_meta/song_meta.json", "songs", ACCESS),
             Needed("kakao_meta/genre_gn_all.json", "names of the genres", ACCESS),

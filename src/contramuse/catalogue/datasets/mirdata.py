@@ -155,14 +155,18 @@ def _columns(tracks: Sequence[Any]) -> tuple[dict[str, list[Any]], list[str]]:
     columns: dict[str, list[Any]] = {}
     said = []
     for name in names:
-        first = [_value(track, name)[0] for track in tracks[:LOOKED_AT]]
-        known = [value for value in first if value is not None]
-        if not known or any(_plain(value) is None for value in known):
+        first = [_value(track, name) for track in tracks[:LOOKED_AT]]
+        known = [value for value, _ in first if value is not None]
+        if not known:
+            if troubles := [trouble for _, trouble in first if trouble]:
+                said.append(f"{name}: mirdata cannot read it for any of the first {len(first)} tracks ({troubles[0]})")
+            continue
+        if any(_plain(value) is None for value in known):
             continue
         cells = [_value(track, name) for track in tracks]
         columns[name] = [_plain(value) for value, _ in cells]
-        if failed := sum(trouble for _, trouble in cells):
-            said.append(f"{name}: mirdata cannot read it for {failed} tracks, where it is unknown")
+        if troubles := [trouble for _, trouble in cells if trouble]:
+            said.append(f"{name}: unknown for {len(troubles)} tracks, for which mirdata cannot read it ({troubles[0]})")
     return columns, said
 
 
@@ -173,12 +177,12 @@ def _may_be_label(track: Any, name: str) -> bool:
     return not callable(getattr(type(track), name, None))
 
 
-def _value(track: Any, name: str) -> tuple[Any, bool]:
-    """An attribute, which a loader may read from a file, and whether that failed."""
+def _value(track: Any, name: str) -> tuple[Any, str]:
+    """An attribute, which a loader may read from a file, and why that failed."""
     try:
-        return getattr(track, name), False
-    except _TROUBLE:
-        return None, True
+        return getattr(track, name), ""
+    except _TROUBLE as error:
+        return None, f"{type(error).__name__}: {error}"
 
 
 def _plain(value: Any) -> Any:

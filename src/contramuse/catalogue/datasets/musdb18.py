@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections import defaultdict
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -41,7 +44,7 @@ class Musdb18(Dataset):
         licence="For academic purposes only; songs from MedleyDB CC BY-NC-SA, others restricted (see its track list).",
         citation="Z. Rafii, A. Liutkus, F.-R. Stöter, S. I. Mimilakis, R. Bittner: The MUSDB18 corpus for music "
         "separation. Zenodo, 2017, doi:10.5281/zenodo.1117372.",
-        shipped="The names of the 14 songs for validation (facts; the package musdb, MIT).",
+        shipped="The names of the songs of each folder and of the 14 for validation (facts; the package musdb, MIT).",
     )
 
     split: Literal["musdb", "folders"] = "musdb"
@@ -64,45 +67,60 @@ class Musdb18(Dataset):
         )
 
     def read(self, root: Path) -> Reading:
-        """The songs of both folders; a folder of wav files is preferred to the ``.stem.mp4`` of the same song."""
+        """The 150 songs; a folder of wav files is preferred to the ``.stem.mp4`` of the same song."""
+        if not any((root / folder).is_dir() for folder in ("train", "test")):
+            fix = f"Give the folder that holds train and test. {self.about.audio}"
+            raise UserError("holds neither of the folders train and test", name="--root", value=root, fix=fix)
         genres = _genres(root / "tracklist.csv")
-        entries, twice, lacking = [], [], []
-        for folder in ("train", "test"):
-            songs, both = _songs(root, folder)
-            twice += both
-            for name, path in sorted(songs.items()):
-                home = f"{folder}/{name}"
-                stems = {stem: f"{home}/{stem}.wav" for stem in STEMS} if not path.endswith(SUFFIX) else {}
-                lacking += [stem for stem in stems.values() if not (root / stem).is_file()]
-                stems = {stem: file for stem, file in stems.items() if file not in lacking}
-                split = "valid" if self.split == "musdb" and folder == "train" and name in VALIDATION else folder
+        entries: list[Entry] = []
+        left_out: dict[str, list[str]] = defaultdict(list)
+        for folder, names in songs().items():
+            there = _there(root, folder)
+            known = {path for name in names for path in _paths(folder, name)}
+            left_out["files that are no song of MUSDB18"] += sorted(there - known)
+            for name in names:
+                path, stems = _found(root, folder, name, there, left_out)
+                split = "valid" if self.split == "musdb" and name in VALIDATION else folder
                 groups = {"artist": (name.split(" - ")[0],), "song": (name,)}
                 labels = {"genre": genres[name]} if name in genres else {}
                 entries.append(Entry(path, split, labels, groups=groups, title=name, stems=stems))
-        if not entries:
-            fix = f"Give the folder that holds train and test. {self.about.audio}"
-            raise UserError("holds no songs of MUSDB18 in train or test", name="--root", value=root, fix=fix)
-        left_out = {"stem.mp4 of a song that is there as wav": twice, "stems without a file": lacking}
         fields = (Field("genre", "multiclass", GENRES),) if genres else ()
-        said = _said(entries)
-        return Reading(fields, entries, {why: items for why, items in left_out.items() if items}, said, group="artist")
+        return Reading(fields, entries, {why: items for why, items in left_out.items() if items}, group="artist")
 
 
-def _songs(root: Path, folder: str) -> tuple[dict[str, str], list[str]]:
-    """Path of each song's mix by name, and the files that are second copies."""
-    songs: dict[str, str] = {}
-    twice: list[str] = []
+def _found(
+    root: Path, folder: str, name: str, there: set[str], left_out: dict[str, list[str]]
+) -> tuple[str, dict[str, str]]:
+    """Path of a song's mix and of its stems, as wav where that is there or other songs of the folder are wav."""
+    mix, packed = _paths(folder, name)
+    if mix in there and packed in there:
+        left_out["stem.mp4 of a song that is there as wav"].append(packed)
+    if mix not in there and (packed in there or not any(path.endswith("/mixture.wav") for path in there)):
+        return packed, {}
+    stems = {stem: f"{folder}/{name}/{stem}.wav" for stem in STEMS}
+    absent = [stem for stem, file in stems.items() if mix in there and not (root / file).is_file()]
+    left_out["stems without a file"] += [stems.pop(stem) for stem in absent]
+    return mix, stems
+
+
+def songs() -> dict[str, list[str]]:
+    """Names of the songs of both folders."""
+    file = files("contramuse.catalogue.datasets") / "musdb18.json"
+    found: dict[str, list[str]] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+def _paths(folder: str, name: str) -> tuple[str, str]:
+    """Where a song's mix is, as wav and as one file with its stems."""
+    return f"{folder}/{name}/mixture.wav", f"{folder}/{name}{SUFFIX}"
+
+
+def _there(root: Path, folder: str) -> set[str]:
+    """Mixes that are there, relative to the root; of a folder of a song its mix, even if that is not there."""
     home = root / folder
-    for one in sorted(home.iterdir()) if home.is_dir() else ():
-        if one.is_dir():
-            songs[one.name] = f"{folder}/{one.name}/mixture.wav"
-    for one in sorted(home.glob(f"*{SUFFIX}")) if home.is_dir() else ():
-        name, path = one.name[: -len(SUFFIX)], f"{folder}/{one.name}"
-        if name in songs:
-            twice.append(path)
-        elif not name.startswith("._"):
-            songs[name] = path
-    return songs, twice
+    found = sorted(home.iterdir()) if home.is_dir() else []
+    packed = {f"{folder}/{one.name}" for one in found if one.name.endswith(SUFFIX) and not one.name.startswith("._")}
+    return packed | {f"{folder}/{one.name}/mixture.wav" for one in found if one.is_dir()}
 
 
 def _genres(file: Path) -> dict[str, str]:
@@ -115,9 +133,3 @@ def _genres(file: Path) -> dict[str, str]:
             raise wrong(file, f"{genre!r} is none of its genres", line=line)
         found[name] = genre
     return found
-
-
-def _said(entries: list[Entry]) -> list[str]:
-    """What the songs for validation that are not there mean."""
-    absent = sorted(VALIDATION - {entry.title for entry in entries})
-    return [f"{len(absent)} of the 14 songs for validation are not there: {', '.join(absent[:3])}"] if absent else []
