@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 from contramuse import __version__
 from contramuse.errors import UserError
 from contramuse.files import stable_hash, write_json
+from contramuse.probes import robustness
 from contramuse.probes.continuation import Continuation, continue_playlists
 from contramuse.probes.protocol import Settings
 from contramuse.probes.published import Published, protocols_for, references_of
+from contramuse.probes.robustness import Robustness
 from contramuse.probes.run import Progress
 from contramuse.probes.session import probe
 from contramuse.probes.table import continuation_tables, tables
@@ -133,9 +135,19 @@ def _playlists(bench: Bench) -> dict[str, Any] | None:
     )
 
 
+def _robustness(bench: Bench) -> dict[str, Any] | None:
+    if not bench.library.fields:
+        return None
+    settings = Robustness(probe=bench.settings, tracks=bench.request.tracks)
+    return robustness.robustness(
+        bench.given, library=bench.library, settings=settings, folder=bench.folder / "heard", progress=bench.progress
+    )
+
+
 PARTS: dict[str, Part] = {
     "probe": Part("probes on frozen embeddings, retrieval, leaks", _probe, tables),
     "playlists": Part("playlists continued by tracks that nobody has heard", _playlists, continuation_tables),
+    "robustness": Part("metrics under ten corruptions, step by step", _robustness, robustness.tables),
 }
 """Name -> part, in the order in which they run and are shown."""
 
