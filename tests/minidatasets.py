@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 from rich.console import Console
 
-from contramuse.catalogue.datasets.make import Checked, make_library
+from contramuse.catalogue.datasets.make import SHORTEST, Checked, make_library
 from contramuse.catalogue.decoding import Decoding
 from contramuse.catalogue.library import Library
 from contramuse.cli.data import chosen
@@ -58,6 +58,6 @@ def prepared(
 ) -> tuple[Library, Checked]:
     """What ``contramuse data NAME CHOICES --root ROOT -o OUT`` makes."""
     dataset = chosen(name, list(choices))
-    decoding = Decoding(sample_rate=rate, workers=1)
+    decoding = Decoding(sample_rate=rate, workers=1, min_seconds=SHORTEST)
     _, checked = make_library(dataset, name, root, out, decoding=decoding, console=Console(quiet=True))
     return Library.open(out), checked

@@ -162,15 +162,15 @@ def _make(
 ) -> None:  # fmt: skip
     from rich.console import Console
 
-    from contramuse.catalogue.datasets.make import make_library, parity
+    from contramuse.catalogue.datasets.make import SHORTEST, make_library, parity
     from contramuse.catalogue.decoding import Decoding
     from contramuse.catalogue.grouping import Splitting
     from contramuse.cli.datatables import parity_table
     from contramuse.cli.prepare import show
 
     summary, found = make_library(
-        dataset, name, root, out, decoding=Decoding(sample_rate=rate, workers=workers), splitting=Splitting(seed=seed),
-        console=Console(stderr=True),
+        dataset, name, root, out, decoding=Decoding(sample_rate=rate, workers=workers, min_seconds=SHORTEST),
+        splitting=Splitting(seed=seed), console=Console(stderr=True),
     )  # fmt: skip
     assert found.reading is not None
     _tell(found, console)

@@ -25,7 +25,7 @@ COMMITS = {
 
 
 def _homes(name: str, below: str) -> str:
-    return "|".join(f"{home}/{below}" for home in (name, f"{name}-master", f"{name}-{COMMITS[name]}"))
+    return "|".join(f"{home}/{below}" for home in (name, f"{name}-{COMMITS[name]}"))
 
 
 _KEYS = _homes(TEST, "annotations/key")

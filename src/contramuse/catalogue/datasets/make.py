@@ -23,6 +23,9 @@ from contramuse.catalogue.track import SPLITS
 from contramuse.errors import ContramuseError, UserError
 from contramuse.files import replacing, write_json
 
+SHORTEST = 0.1
+"""Seconds of the shortest file that is taken: published test parts have files of less than the usual second."""
+
 
 @dataclass(frozen=True)
 class Checked:
