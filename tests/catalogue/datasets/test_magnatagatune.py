@@ -16,7 +16,7 @@ from catalogue.datasets.mini_magnatagatune import (
     official,
     part_of,
 )
-from contramuse.catalogue.datasets.magnatagatune import TOP50, MagnaTagATune
+from contramuse.catalogue.datasets.magnatagatune import BROKEN, TOP50, MagnaTagATune
 from contramuse.errors import UserError
 from minidatasets import prepared
 
@@ -48,6 +48,25 @@ def test_published_sizes_and_names_of_the_two_lists(split, counts):
     assert dataset.split_name.startswith(split)
     assert f"{sum(counts):,} clips" in dataset.split_name
     assert dataset.split_name != MagnaTagATune(split=split, tags="all").split_name
+
+
+def test_the_rules_give_the_published_sizes():
+    """Clips of each folder of the archive, and those of them with a top-50 tag, without the three empty files."""
+    folders = dict(zip("0123456789abcdef", (1108, 1543, 1562, 1238, 2421, 1604, 1788, 1163, 1144, 1773, 1417, 1948,
+                                            1825, 1677, 1547, 2105), strict=True))  # fmt: skip
+    tagged = dict(zip("0123456789abcdef", (911, 1260, 1250, 1024, 1953, 1269, 1490, 933, 906, 1466, 1148, 1634, 1529,
+                                           1339, 1270, 1723), strict=True))  # fmt: skip
+    whole = MagnaTagATune()
+    counts = dict.fromkeys(whole.published(), 0)
+    for folder, clips in folders.items():
+        counts[whole._split_of(f"{folder}/x", frozenset())] += clips - sum(clip[0] == folder for clip in BROKEN)
+    assert counts == whole.published()
+    cleaned = MagnaTagATune(split="cleaned")
+    counts = dict.fromkeys(cleaned.published(), 0)
+    for folder, clips in tagged.items():
+        assert cleaned._split_of(f"{folder}/x", frozenset(("jazz",))) == ""
+        counts[cleaned._split_of(f"{folder}/x", frozenset(("jazz", "choral")))] += clips
+    assert counts == cleaned.published()
 
 
 def test_no_two_choices_share_the_name_of_a_split():

@@ -92,7 +92,7 @@ class MagnaTagATune(Dataset):
         """annotations_final.csv, or musicnn-training's lists; what else is there is used."""
         labels = f"{_OFFICIAL}|{_INDEX}" if self.tags == "top50" else _OFFICIAL
         info = "artists, albums and titles as they are written"
-        audio = anywhere("0", AUDIO)
+        audio = "|".join(one or "0" for one in AUDIO)
         return (
             Needed(labels, "tags of all clips", f"{FILES}/annotations_final.csv"),
             Needed(_INFO, info, f"{FILES}/clip_info_final.csv", kind="optional"),

@@ -77,6 +77,7 @@ class MillionSong(Dataset):
             Needed(self._list(part), f"{split} list: tracks and tags", f"{MUSICNN}/{part}_gt_msd.tsv")
             for part, split in _PARTS.items()
         ]
+        audio = "|".join(one or ("8" if self.audio == "7digital" else "A") for one in AUDIO)
         mapping = Needed(_MAPPING, "table from track ids to 7digital ids", f"{LEE}/MSD_id_to_7D_id.pkl")
         return (
             *lists,
@@ -85,9 +86,7 @@ class MillionSong(Dataset):
                 _ORDER, "order of the tags, compared with ours", f"{MUSICNN}/output_labels_msd.txt", kind="optional"
             ),
             Needed(_NAMES, "artists, songs and titles", UNIQUE, kind="optional"),
-            Needed(
-                anywhere("8" if self.audio == "7digital" else "A", AUDIO), "previews", self.about.audio, kind="audio"
-            ),
+            Needed(audio, "previews", self.about.audio, kind="audio"),
         )
 
     def _list(self, part: str) -> str:

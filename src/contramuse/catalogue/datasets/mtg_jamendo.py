@@ -110,7 +110,7 @@ class MTGJamendo(Dataset):
                 for part, split in _PARTS.items()
             ),
             Needed(
-                "|".join(f"{one}/00" if one else "00" for one in self._folders()),
+                "|".join(one or "00" for one in self._folders()),
                 f"folders 00 to 99 of {self.audio} audio", f"{ARCHIVES}/audio{low}/", kind="audio",
             ),
         )  # fmt: skip
