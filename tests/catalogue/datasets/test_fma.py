@@ -39,15 +39,15 @@ def test_cells_with_commas_quotes_and_line_breaks_shift_nothing(tmp_path):
     assert entries["000182"].groups["artist"] == ("Kurt, and Vile",)
     assert entries["000182"].groups["album"] != entries["000148"].groups["album"]
     assert entries["000200"].groups == {}
-    assert "genre_top" not in entries["155320"].labels
+    assert "genre" not in entries["155320"].labels
 
 
 def test_all_genres_by_their_titles(tmp_path):
     miniature(tmp_path)
     reading = FMA(size="large", labels="genres_all").read(tmp_path)
     assert reading.fields[0].classes == ("Jazz", "Pop", "Rock", "Electronic", "Hip-Hop", "Hip-Hop, Beats")
-    assert reading.entries[1].labels["genres_all"] == ["Hip-Hop", "Hip-Hop, Beats"]
-    assert reading.entries[-1].labels["genres_all"] == []
+    assert reading.entries[1].labels["genres"] == ["Hip-Hop", "Hip-Hop, Beats"]
+    assert reading.entries[-1].labels["genres"] == []
 
 
 def test_a_library_of_the_small_set(tmp_path):
@@ -59,7 +59,7 @@ def test_a_library_of_the_small_set(tmp_path):
         "fma_small/000/000148.mp3": "valid", "fma_small/000/000182.mp3": "test",
     }  # fmt: skip
     assert "133297" in checked.reading.said[0]
-    assert library.fields["genre_top"].classes == SMALL_GENRES
+    assert library.fields["genre"].classes == SMALL_GENRES
     assert library.info["dataset"]["split"] == "official, small"
 
 

@@ -60,13 +60,13 @@ def test_who_sings_by_file(tmp_path):
     for singer in ("female1", "male2"):
         for i in range(40):
             broken(tmp_path / f"FULL/{singer}/scales/belt/{singer[0]}{singer[-1]}_scales_belt_{i}.wav")
-    reading = VocalSet(label="singer").read(tmp_path)
+    reading = VocalSet(field="singer").read(tmp_path)
     assert reading.fields[0].classes == SINGERS
     counts = Counter((entry.labels["singer"], entry.split) for entry in reading.entries)
     for singer in ("female1", "male2"):
         assert [counts[singer, split] for split in ("train", "valid", "test")] == [32, 4, 4]
     assert all(entry.groups == {} for entry in reading.entries)
-    again = {entry.path: entry.split for entry in VocalSet(label="singer").read(tmp_path).entries}
+    again = {entry.path: entry.split for entry in VocalSet(field="singer").read(tmp_path).entries}
     assert again == {entry.path: entry.split for entry in reading.entries}
 
 
@@ -74,7 +74,7 @@ def test_who_sings_takes_every_technique_and_needs_no_lists(tmp_path):
     miniature(tmp_path)
     for part in ("train", "test"):
         (tmp_path / f"{part}_singers_technique.txt").unlink()
-    dataset = VocalSet(label="singer")
+    dataset = VocalSet(field="singer")
     assert len(dataset.needed()) == 1
     reading = dataset.read(tmp_path)
     assert len(reading.entries) == len(FILES)

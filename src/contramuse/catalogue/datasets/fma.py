@@ -50,8 +50,8 @@ class FMA(Dataset):
     Args:
         size: "small": 8,000 clips of 30 s of 8 balanced genres; "medium": 25,000 clips of 16 genres; "large": 106,574
             clips; "full": the same tracks untrimmed. Each holds the smaller ones.
-        labels: "genre_top": the top genre, one of 8 (small) or 16; tracks of the large set may have none. "genres_all":
-            all genres of a track with their parents, several of 163.
+        labels: "genre_top": the field genre is the top genre, one of 8 (small) or 16; tracks of the large set may have
+            none. "genres_all": the field genres has all genres of a track with their parents, several of 163.
     """
 
     about: ClassVar = About(
@@ -104,9 +104,9 @@ class FMA(Dataset):
         if not entries:
             raise wrong(file, f"holds no track of the {self.size} set")
         if self._many:
-            field = Field("genres_all", "multilabel", tuple(names.values()))
+            field = Field("genres", "multilabel", tuple(names.values()))
         else:
-            field = Field("genre_top", "multiclass", SMALL_GENRES if self.size == "small" else TOP_GENRES)
+            field = Field("genre", "multiclass", SMALL_GENRES if self.size == "small" else TOP_GENRES)
         return Reading((field,), entries, {}, _said(entries), group="artist")
 
     @property
@@ -123,11 +123,11 @@ class FMA(Dataset):
         labels: dict[str, object] = {}
         top = cells["track", "genre_top"]
         if self._many:
-            labels["genres_all"] = _titles(cells["track", "genres_all"], names, file, line)
+            labels["genres"] = _titles(cells["track", "genres_all"], names, file, line)
         elif top and top not in (SMALL_GENRES if self.size == "small" else TOP_GENRES):
             raise wrong(file, f"{top!r} is no top genre of the {self.size} set", line=line)
         elif top:
-            labels["genre_top"] = top
+            labels["genre"] = top
         groups = {}
         if artist := cells["artist", "name"].strip():
             groups["artist"] = (artist,)

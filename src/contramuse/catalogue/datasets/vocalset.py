@@ -42,7 +42,7 @@ class VocalSet(Dataset):
     """Singing of 20 professional singers in 17 techniques, 10 hours (VocalSet 1.1 and 1.2).
 
     Args:
-        label: "technique": with the published split of singers; "singer": with a split of files made here, as published
+        field: "technique": with the published split of singers; "singer": with a split of files made here, as published
             numbers have it: the same exercise in another technique stands on the other side.
         techniques: of "technique": the "ten" that are usually classified, or all "seventeen".
     """
@@ -55,20 +55,20 @@ class VocalSet(Dataset):
         citation="J. Wilkins, P. Seetharaman, A. Wahl and B. Pardo, VocalSet: A singing voice dataset, ISMIR 2018",
     )
 
-    label: Literal["technique", "singer"] = "technique"
+    field: Literal["technique", "singer"] = "technique"
     techniques: Literal["ten", "seventeen"] = "ten"
 
     @property
     def split_name(self) -> str:
         """The split's name with its rule."""
-        if self.label == "singer":
+        if self.field == "singer":
             return "made here: 80/10/10 of each singer's files by the hash of their names"
         return "published singers; valid: the last female and the last male singer of train"
 
     def needed(self) -> tuple[Needed, ...]:
         """The folders, whose names are the annotations, and the lists of singers."""
         folders = Needed("|".join(HOMES), "audio in folders by singer and technique", _URL)
-        if self.label == "singer":
+        if self.field == "singer":
             return (folders,)
         names = [(part, f"{part}_singers_technique.txt") for part in ("train", "test")]
         return (folders, *(Needed(name, f"singers of {part}, a line each", _URL) for part, name in names))
@@ -81,7 +81,7 @@ class VocalSet(Dataset):
         """The files of the chosen techniques, or of all singers, in order of path."""
         out: dict[str, list[str]] = defaultdict(list)
         found, said = _told(root, out)
-        if self.label == "singer":
+        if self.field == "singer":
             splits = _by_file(found)
             entries = [Entry(path, splits[path], {"singer": singer}) for path, singer, _ in found]
             return Reading((Field("singer", "multiclass", SINGERS),), entries, dict(out), said)
