@@ -15,7 +15,7 @@ from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundEr
 
 import contramuse
 from contramuse.checkpoint import hub
-from contramuse.errors import ModelFileError
+from contramuse.errors import ModelFileError, UserError
 from minimodel import make_model
 
 
@@ -144,3 +144,16 @@ def test_ids(text):
 @pytest.mark.parametrize("text", ["model", "./model", "/abs/model", "a/b/c", "../x", "a/b@", ".hidden/x", "a b/c"])
 def test_paths_are_no_ids(text):
     assert not hub.is_id(text)
+
+
+def test_a_written_card_is_pushed_with_its_repository(remote, tmp_path):
+    folder = make_model(tmp_path / "model")
+    written = tmp_path / "README.md"
+    written.write_text(f"load USER/NAME, {contramuse.load(folder).model_hash}")
+    hub.push(folder, "someone/small", written=written)
+    assert (remote.root / "someone/small/README.md").read_text().startswith("load someone/small, ")
+    written.write_text("of another model")
+    with pytest.raises(UserError, match="of another model"):
+        hub.push(folder, "someone/small", written=written)
+    with pytest.raises(UserError, match="cannot be read"):
+        hub.push(folder, "someone/small", written=tmp_path / "nowhere.md")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from contramuse.checkpoint.card import CARD, card
+from contramuse.checkpoint.card import CARD, ID, card
 from contramuse.checkpoint.folder import INFO, WEIGHTS, read_info
-from contramuse.errors import ContramuseError, ModelFileError
+from contramuse.errors import ContramuseError, ModelFileError, UserError
 from contramuse.files import replacing
 
 _ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
@@ -65,20 +65,24 @@ def pull(repo: str, folder: str | Path) -> Path:
     return target
 
 
-def push(folder: str | Path, repo: str, *, visibility: str = "private", message: str = "") -> str:
-    """Upload a model folder with a generated card, in one commit.
+def push(
+    folder: str | Path, repo: str, *, visibility: str = "private", message: str = "", written: Path | None = None
+) -> str:
+    """Upload a model folder with a card, in one commit.
 
     Args:
         folder: a model folder, or a run's folder.
         repo: ``user/name``; made if absent.
         visibility: "private" or "public", for a repository that is made now.
         message: of the commit.
+        written: a card (``contramuse report --card``); one of model.json alone is generated if there is none.
 
     Returns:
         The address of the commit.
 
     Raises:
         ModelFileError: the folder is not a loadable model, or the id has another form.
+        UserError: the card cannot be read, or is another model's.
         HubError: the hub is not reachable, or no right to write there.
     """
     from huggingface_hub import CommitOperationAdd, HfApi
@@ -90,13 +94,33 @@ def push(folder: str | Path, repo: str, *, visibility: str = "private", message:
         raise ModelFileError("is not a hub id", name="repository", value=repo, fix="Write it as user/name.")
     root = locate(folder)
     load(root)  # what cannot be loaded is not published
-    files: dict[str, Any] = {WEIGHTS: root / WEIGHTS, INFO: root / INFO, CARD: card(read_info(root), repo).encode()}
+    text = card(read_info(root), repo) if written is None else _card(written, read_info(root), repo)
+    files: dict[str, Any] = {WEIGHTS: root / WEIGHTS, INFO: root / INFO, CARD: text.encode()}
     operations = [CommitOperationAdd(path_in_repo=name, path_or_fileobj=value) for name, value in files.items()]
     with _told(repo, ""):
         api = HfApi()
         api.create_repo(repo, private=visibility == "private", exist_ok=True, repo_type="model")
         done = api.create_commit(repo, operations=operations, commit_message=message or "Model of contramuse")
     return str(done.commit_url)
+
+
+def _card(file: Path, info: Mapping[str, Any], repo: str) -> str:
+    """A card that was written before, with the id of the repository put in.
+
+    Raises:
+        UserError: it cannot be read, or is another model's.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        fix = "Write it with `contramuse report RUN --card README.md`."
+        raise UserError(f"cannot be read ({error})", name="--card", value=file, fix=fix) from error
+    if info["model_hash"] not in text:
+        fix = "Write it again: contramuse report RUN evaluation/ --card README.md"
+        raise UserError(
+            "does not name this model's hash, so it is of another model", name="--card", value=file, fix=fix
+        )
+    return text.replace(ID, repo)
 
 
 @contextmanager

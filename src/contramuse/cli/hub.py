@@ -13,11 +13,15 @@ def push(
     repo: Annotated[str, typer.Argument(help="user/name on the hub; made if absent.", show_default=False)],
     public: Annotated[bool, typer.Option("--public", help="Make a new repository public, not private.")] = False,
     message: Annotated[str, typer.Option(help="Message of the commit.")] = "",
+    card: Annotated[
+        Path | None, typer.Option(help="What `contramuse report --card FILE` wrote; without it, recipe and hashes.")
+    ] = None,
 ) -> None:
     """Upload a model with a card that states its recipe and hashes. Log in first: hf auth login."""
     from contramuse.checkpoint.hub import push as upload
 
-    print(upload(model, repo, visibility="public" if public else "private", message=message))
+    visibility = "public" if public else "private"
+    print(upload(model, repo, visibility=visibility, message=message, written=card))
 
 
 def pull(

@@ -23,17 +23,26 @@ def report(
     library: Annotated[
         Path | None, typer.Option(help="Labels and ledger; the library that was embedded if not given.")
     ] = None,
+    card: Annotated[
+        Path | None, typer.Option(help="Write a model card (README.md for a hub) of the first model, too.")
+    ] = None,
+    licence: Annotated[
+        str, typer.Option(help="Licence of the model for its card, as the hub calls it: mit.")
+    ] = "unknown",
     out: Annotated[Path, typer.Option("--out", "-o", help="The page; its numbers stand beside it as .json.")] = Path(
         "report.html"
     ),
 ) -> None:
     """Write report.html and report.json: findings in words, intervals, curves, maps, models beside models.
 
-    Every part may be missing; the page loads nothing from the network.
+    Every part may be missing; the page loads nothing from the network. With --card a model card is written, too.
     """
+    from contramuse.checkpoint.card import ID
+    from contramuse.checkpoint.card import card as write_card
     from contramuse.errors import UserError
     from contramuse.files import replacing, write_json
     from contramuse.probes.report import assemble, build_page, gather_sources, numbers
+    from contramuse.probes.report.evidence import card_of, evidence_of
 
     command = shlex.join(["contramuse", *sys.argv[1:]])
     beside = out.with_suffix(".json")
@@ -43,8 +52,14 @@ def report(
         problem = "its numbers would be written over what they are read from" if out.suffix != ".json" else "is no page"
         raise UserError(problem, name="--out", value=out, fix="Choose another name, as report.html.")
     found = assemble(read)
+    whose = None if card is None else card_of(found)
     page = build_page(found)
     write_json(beside, numbers(found))
     with replacing(out) as temporary:
         temporary.write_text(page, encoding="utf-8", errors="replace")
     print(f"{out}: {len(page.encode('utf-8', 'replace')) / 1e6:.2f} MB, open it in any browser; numbers: {beside}")
+    if card is not None and whose is not None:
+        with replacing(card) as temporary:
+            text = write_card(whose.model, ID, evidence=evidence_of(found, whose), licence=licence)
+            temporary.write_text(text, encoding="utf-8", errors="replace")
+        print(f"{card}: card of {whose.name}; `contramuse push MODEL user/name --card {card}` uploads it")
