@@ -11,7 +11,7 @@ from contramuse.probes import Settings, probe, protocol
 from contramuse.probes.folds import cross_validation, group_folds
 from contramuse.probes.retrieval import per_query, run_retrieval
 from contramuse.probes.run import System
-from contramuse.probes.tasks import codes
+from contramuse.probes.tasks import codes, split_group
 from minimodel import make_model
 
 QUICK = Settings(probes=("linear", "knn"), baselines=(), seeds=2, resamples=200)
@@ -44,6 +44,9 @@ class Library:
     def known(self, field):
         y = self.labels(field)
         return np.isfinite(y) if y.dtype.kind == "f" and y.ndim == 1 else (y > 0).any(axis=1) if y.ndim == 2 else y >= 0
+
+    def stated(self, field):
+        return None
 
     def labels(self, field):
         return self.data[field]
@@ -171,13 +174,23 @@ def test_retrieval_equals_a_slow_loop():
     relevant = group[:, None] == group[None]
     np.fill_diagonal(relevant, False)
     queries = np.flatnonzero(relevant.any(axis=1))
-    first, precision = per_query(x, relevant[queries], queries)
-    for i, q in enumerate(queries):
-        order = sorted((j for j in range(30) if j != q), key=lambda j: -float(x[q] @ x[j]))
-        hits = [relevant[q, j] for j in order]
-        ranks = [r for r, hit in enumerate(hits, start=1) if hit]
-        assert first[i] == hits[0]
-        assert precision[i] == pytest.approx(np.mean([(n + 1) / r for n, r in enumerate(ranks)]))
+    barred = rng.integers(0, 4, 30)
+    left_out = barred[queries, None] == barred[None]
+    for out in (None, left_out):
+        found = per_query(x, relevant[queries], queries, out)
+        for i, q in enumerate(queries):
+            kept = [j for j in range(30) if j != q and (out is None or not out[i, j])]
+            order = sorted(kept, key=lambda j: -float(x[q] @ x[j]))
+            ranks = [r for r, j in enumerate(order, start=1) if relevant[q, j]]
+            best = sum(1 / np.log2(1 + r) for r in range(1, min(10, len(ranks)) + 1))
+            expected = {
+                "recall_at_1": float(ranks[:1] == [1]),
+                "map": np.mean([(n + 1) / r for n, r in enumerate(ranks)]) if ranks else 0,
+                "precision_at_10": sum(r <= 10 for r in ranks) / 10,
+                "ndcg_at_10": sum(1 / np.log2(1 + r) for r in ranks if r <= 10) / (best or 1),
+                "mrr": 1 / ranks[0] if ranks else 0,
+            }
+            assert {m: v[i] for m, v in found.items()} == pytest.approx(expected)
 
 
 def test_retrieval_of_one_hot_groups_is_perfect_and_needs_queries():
@@ -185,7 +198,9 @@ def test_retrieval_of_one_hot_groups_is_perfect_and_needs_queries():
     system = System("s", "model", np.eye(12)[group] + 0.01 * np.random.default_rng(0).normal(size=(36, 12)))
     names = [(f"g{g}",) for g in group]
     table = run_retrieval("track", names, systems=[system], resamples=100, clusters=None, seed=0)
-    assert [c["value"] for c in table["results"]] == [1, 1]
+    assert {c["metric"]: c["value"] for c in table["results"]} == pytest.approx(
+        {"recall_at_1": 1, "map": 1, "precision_at_10": 0.2, "ndcg_at_10": 1, "mrr": 1}
+    )
     assert table["chance"] == pytest.approx(2 / 35)
     assert run_retrieval("track", [()] * 36, systems=[system], resamples=100, clusters=None, seed=0) is None
 
@@ -203,7 +218,7 @@ def test_retrieval_of_one_hot_groups_is_perfect_and_needs_queries():
 def test_folds_keep_together_what_the_split_kept_together(made, group):
     library = Library("library")
     library.info = {"split_groups": made}
-    assert protocol._split_group(library) == group
+    assert split_group(library) == group
 
 
 def test_labels_that_a_model_was_taught_with_are_known(tmp_path):

@@ -32,7 +32,11 @@ def probe(
     ] = None,
     seeds: Annotated[int, typer.Option(help="How many seeds.")] = 3,
     resamples: Annotated[int, typer.Option(help="Bootstrap resamples.")] = 1000,
-    resample: Annotated[str | None, typer.Option(help="Resample whole groups of this name, not tracks.")] = None,
+    permutations: Annotated[int, typer.Option(help="Of the paired permutation tests.")] = 1000,
+    resample: Annotated[
+        str,
+        typer.Option(help="What is drawn whole: auto (dataset's group, split's, artist), tracks, or a group."),
+    ] = "auto",
     seed: Annotated[int, typer.Option(help="Of the random weights.")] = 0,
     train_on: Annotated[str, typer.Option(help="tracks, or segments: every window is an item (CLMR v1).")] = "tracks",
     aggregate: Annotated[
@@ -67,6 +71,7 @@ def probe(
         group=group,
         seeds=seeds,
         resamples=resamples,
+        permutations=permutations,
         resample=resample,
         seed=seed,
         train_on=cast(Any, train_on),

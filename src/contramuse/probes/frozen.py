@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
-from contramuse.probes.estimators import Scores, Standard, prior_scores
+from contramuse.probes.estimators import Scores, Standard, prior_scores, shares
 from contramuse.probes.folds import Fold
 from contramuse.probes.selection import Name, choose
 from contramuse.probes.tasks import Task
@@ -80,5 +80,5 @@ def _fitted(
     # Log-odds against the training tracks' share of each tag, as the probe has them: folds can then be pooled.
     prior: NDArray[np.float64] | float = 0.0
     if task.kind == "multilabel" and probe != "prototype":
-        prior = prior_scores(task.y[np.concatenate([train, valid])].mean(axis=0), "multilabel")
+        prior = prior_scores(shares(task.y[np.concatenate([train, valid])]), "multilabel")
     return lambda x: np.asarray(fitted.predict(change(x)) - prior), setting

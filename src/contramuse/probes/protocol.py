@@ -16,7 +16,7 @@ from contramuse.errors import LibraryError, ModelFileError, RecipeError, UserErr
 from contramuse.probes import folds
 from contramuse.probes.segments import Aggregate, How, ShareRule, TrainOn
 from contramuse.probes.selection import NAMES, USUAL, Name
-from contramuse.probes.tasks import Catalogue, codes, membership
+from contramuse.probes.tasks import Catalogue, codes, membership, split_group
 
 LEAST_TEST = 200
 """Tested tracks that the stored split must have to be used by itself."""
@@ -38,7 +38,9 @@ class Settings:
         group: that no two parts share; None is the group of the library's split.
         seeds: how many.
         resamples: of the bootstrap.
-        resample: group whose tracks are drawn together by the bootstrap; None draws single tracks.
+        permutations: of the paired tests.
+        resample: group whose tracks are drawn together by the bootstrap and exchanged together by the tests; "auto"
+            decides by the library (see ``clusters``), "tracks" or None draws single tracks.
         seed: of the random weights and of the bootstrap.
         train_on: "tracks" or "segments" (every window is an item; embeddings must have kept them).
         aggregate: what is averaged over the windows of a tested track: "embeddings", "probabilities" or "logits".
@@ -54,7 +56,8 @@ class Settings:
     group: str | None = None
     seeds: int = 3
     resamples: int = 1000
-    resample: str | None = None
+    permutations: int = 1000
+    resample: str | None = "auto"
     seed: int = 0
     train_on: TrainOn = "tracks"
     aggregate: Aggregate = "embeddings"
@@ -75,6 +78,7 @@ class Settings:
             ),
             ("--seeds", self.seeds, self.seeds >= 1, "Give 1 or more."),
             ("--resamples", self.resamples, self.resamples >= 100, "Give 100 or more; 1000 is the default."),
+            ("--permutations", self.permutations, self.permutations >= 100, "Give 100 or more; 1000 is the default."),
             ("--protocol", self.protocol, self.protocol in ("auto", "split", "folds"), "Give auto, split or folds."),
         ]
         checks += [("--probe", p, p in NAMES, f"Give {', '.join(NAMES)}.") for p in self.probes]
@@ -140,7 +144,7 @@ def make_protocol(
         "share_rule": settings.share_rule,
         "seeds": numbers,
         "resamples": settings.resamples,
-        "resampled": settings.resample or "tracks",
+        "permutations": settings.permutations,
         "level": 0.95,
         "selection": "smallest loss on the validation tracks; standardisation is learnt on the training tracks",
         "final_fit": "linear and k-NN on training and validation tracks with the setting chosen; "
@@ -192,7 +196,7 @@ def _fold_group(library: Catalogue, rows: NDArray[np.int64], name: str | None) -
     """The group of the folds: as asked for; else the one of the stored split; else artist; else every track alone."""
     if name is not None:
         return name, codes(membership(library, name, rows))
-    for candidate in (_split_group(library), "artist"):
+    for candidate in (split_group(library), "artist"):
         if candidate is None:
             continue
         try:
@@ -202,17 +206,6 @@ def _fold_group(library: Catalogue, rows: NDArray[np.int64], name: str | None) -
         if (group >= 0).mean() > 0.5:
             return candidate, group
     return "track (no group is known)", np.arange(len(rows), dtype=np.int64)
-
-
-def _split_group(library: Catalogue) -> str | None:
-    """The group by which the library made its split; None where splits were given or are by track."""
-    made = str(library.info.get("split_groups", ""))
-    # Made by itself it reads "artist (240 tracks), album (0), folder (0)": the first that ties any track.
-    for part in made.split(", "):
-        name, _, count = part.partition(" (")
-        if name not in ("", "given", "track") and not count.startswith("0"):
-            return name
-    return None
 
 
 def taught_labels(model_path: str | None) -> list[str]:

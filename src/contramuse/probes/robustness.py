@@ -14,6 +14,7 @@ from contramuse.catalogue.stratify import stratified_share
 from contramuse.errors import LibraryError, UserError
 from contramuse.probes import systems
 from contramuse.probes.changes import CORRUPTIONS, STUDIED, Change
+from contramuse.probes.clusters import cluster_tracks
 from contramuse.probes.estimators import Standard, unit
 from contramuse.probes.folds import Fold
 from contramuse.probes.frozen import Frozen, fit_frozen
@@ -24,7 +25,7 @@ from contramuse.probes.protocol import Settings, make_protocol, taught_labels
 from contramuse.probes.robustness_words import tables, words
 from contramuse.probes.run import Progress, System, difference_json, interval_json, measure, number
 from contramuse.probes.session import one_thread
-from contramuse.probes.tasks import Task, baseline_score, codes, library_tasks, membership, unlearnable
+from contramuse.probes.tasks import Task, baseline_score, library_tasks, unlearnable
 
 if TYPE_CHECKING:
     from contramuse.catalogue.library import Library
@@ -108,7 +109,7 @@ def robustness(
     hearing = hearing_of(compared, given, sample_rate=library.sample_rate, seed=probe.seed)
     vectors = hear(hearing, excerpts, versions, folder=folder, progress=progress)
     hearers = [one for one in compared if one.name in hearing.columns]
-    clusters = _clusters(library, rows[tested], probe.resample)
+    clusters, _, _ = cluster_tracks(library, rows[tested], probe.resample)
     points, summary, differences = [], [], []
     with one_thread():
         for task in tasks:
@@ -157,7 +158,7 @@ def chosen_tracks(tasks: Sequence[Task], folds: Sequence[Fold], *, most: int, se
         return np.asarray(every)
     first = next((task for task in tasks if task.kind != "numeric"), tasks[0])
     inside = every[first.known[every]]
-    taken = inside[stratified_share(first.y[inside], share=min(1.0, most / len(inside)), seed=seed)]
+    taken = inside[stratified_share(np.nan_to_num(first.y[inside]), share=min(1.0, most / len(inside)), seed=seed)]
     rest = np.setdiff1d(every, inside)
     more = np.random.default_rng(seed).permutation(rest)[: max(0, most - len(taken))]
     return np.sort(np.concatenate([taken, more]))
@@ -286,13 +287,6 @@ def _drift(
                     }
                 )  # fmt: skip
     return found
-
-
-def _clusters(library: Library, rows: NDArray[np.int64], name: str | None) -> NDArray[np.int64] | None:
-    if name is None:
-        return None
-    group = codes(membership(library, name, rows))
-    return np.where(group < 0, np.arange(len(rows)) + int(group.max()) + 1, group)
 
 
 def _count(tasks: Sequence[Task], folds: Sequence[Fold]) -> int:

@@ -14,11 +14,14 @@ from threadpoolctl import threadpool_limits
 
 from contramuse import __version__
 from contramuse.probes import systems
+from contramuse.probes.clusters import cluster_tracks
+from contramuse.probes.estimators import LARGE
+from contramuse.probes.leaks import leaks
 from contramuse.probes.protocol import Protocol, Settings, make_protocol, taught_labels
 from contramuse.probes.retrieval import run_retrieval
 from contramuse.probes.run import Progress, System, run_task
 from contramuse.probes.segments import titled
-from contramuse.probes.tasks import Catalogue, Task, codes, library_tasks, membership, unlearnable
+from contramuse.probes.tasks import Catalogue, Task, group_names, library_tasks, membership, unlearnable
 from contramuse.probes.words import headline
 
 if TYPE_CHECKING:
@@ -62,12 +65,14 @@ def probe(
         keep="windows" if settings.how().needs_windows else "vectors",
     )  # fmt: skip
     protocol = make_protocol(library, rows, settings, taught=taught_labels(embeddings.meta.get("model_path")))
-    clusters = _clusters(library, rows, settings.resample)
+    folds = protocol.plan[0][1]
+    found = leaks(library, rows, folds)
+    clusters, facts = _clusters(library, rows, np.unique(np.concatenate([fold.test for fold in folds])), settings)
     reasons = {task.name: unlearnable(task, protocol.group) for task in everything}
     if set(settings.probes) == {"prototype"}:
         reasons |= {task.name: "numbers have no prototypes" for task in everything if task.kind == "numeric"}
     tasks = [task for task in everything if reasons[task.name] is None]
-    with one_thread():
+    with threads(max(system.vectors.size for system in compared)):
         measured = [_task(task, compared, protocol, settings, clusters, progress) for task in tasks]
         retrieval = _retrieval(library, rows, compared, settings, clusters, progress)
     results: dict[str, Any] = {
@@ -76,12 +81,13 @@ def probe(
         "contramuse": __version__,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "library": {"root": str(library.root), "fingerprint": library.fingerprint, "tracks": len(rows)},
-        "protocol": protocol.facts,
+        "protocol": {**protocol.facts, **facts},
         "primary_probe": titled(settings.probes[0], settings.shares[0]),
         "probes": [titled(name, share) for name in settings.probes for share in settings.shares],
         "systems": [described(system) for system in compared],
         "tasks": measured,
         "retrieval": retrieval,
+        "leaks": found,
         "skipped": [{"field": name, "reason": reason} for name, reason in reasons.items() if reason is not None],
     }
     return {**results, "words": headline(results)}
@@ -90,13 +96,23 @@ def probe(
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Matrices of a few hundred rows: handing them to threads costs ten times more than the arithmetic."""
-    threads = torch.get_num_threads()
+    with threads(0):
+        yield
+
+
+@contextmanager
+def threads(size: int) -> Iterator[None]:
+    """One thread where the largest matrix has fewer than ``LARGE`` numbers; as many as there are otherwise."""
+    if size >= LARGE:
+        yield
+        return
+    before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         with threadpool_limits(limits=1):
             yield
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)
 
 
 def described(system: System) -> dict[str, Any]:
@@ -125,6 +141,7 @@ def _task(
             clusters=clusters,
             progress=progress,
             how=settings.how(share),
+            permutations=settings.permutations,
         )
         for name in settings.probes
         for share in settings.shares
@@ -134,12 +151,13 @@ def _task(
     return {**parts[0], **joined, "protocol": protocol.facts["name"]}
 
 
-def _clusters(library: Catalogue, rows: NDArray[np.int64], name: str | None) -> NDArray[np.int64] | None:
-    if name is None:
-        return None
-    group = codes(membership(library, name, rows))
-    alone = np.arange(len(rows)) + int(group.max()) + 1
-    return np.where(group < 0, alone, group)
+def _clusters(
+    library: Catalogue, rows: NDArray[np.int64], tested: NDArray[np.int64], settings: Settings
+) -> tuple[NDArray[np.int64] | None, dict[str, Any]]:
+    """The cluster of every track [n], and the facts; decided by the ``tested`` tracks, as only these are drawn."""
+    own, name, said = cluster_tracks(library, rows[tested], settings.resample)
+    facts = {"resampled": name, "clusters": None if own is None else len(np.unique(own)), "resampled_said": said}
+    return cluster_tracks(library, rows, name)[0], facts
 
 
 def _retrieval(
@@ -151,18 +169,29 @@ def _retrieval(
     progress: Progress,
 ) -> list[dict[str, Any]]:
     tables = []
-    for name in group_names(library):
+    for name, left_out in searches(library, rows):
         progress(f"retrieval by {name}")
-        groups = membership(library, name, rows)
         found = run_retrieval(
-            name, groups, systems=compared, resamples=settings.resamples, clusters=clusters, seed=settings.seed
-        )
+            name, membership(library, name, rows), systems=compared, resamples=settings.resamples, clusters=clusters,
+            seed=settings.seed, permutations=settings.permutations,
+            left_out=None if left_out is None else (left_out, membership(library, left_out, rows)),
+        )  # fmt: skip
         if found is not None:
             tables.append(found)
     return tables
 
 
-def group_names(library: Catalogue) -> list[str]:
-    """The library's groups, then a class field called "track" (excerpts of one recording)."""
-    names = list(library.track(0).groups) if len(library.ids) else []
-    return names + (["track"] if "track" in library.fields and "track" not in names else [])
+def searches(library: Catalogue, rows: NDArray[np.int64]) -> list[tuple[str, str | None]]:
+    """What is searched by: every group; then groups and class fields with an artist filter, artists with one of albums.
+
+    Tracks of one artist (of one album, where artists are sought) sound alike for reasons that have nothing to do with
+    what is sought; a filter leaves them out of the collection of each query.
+    """
+    groups = group_names(library)
+    found: list[tuple[str, str | None]] = [(name, None) for name in groups]
+    fields = [name for name, field in library.fields.items() if field.kind == "multiclass"]
+    for name in dict.fromkeys([*groups, *fields]):
+        other = "album" if name == "artist" else "artist"
+        if name != "track" and other in groups and any(membership(library, other, rows)):
+            found.append((name, other))
+    return found

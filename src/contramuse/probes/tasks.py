@@ -13,8 +13,8 @@ from jaxtyping import Bool, Float, Int, Shaped
 from numpy.typing import NDArray
 
 from contramuse.errors import LibraryError
-from contramuse.probes.estimators import Kind
-from contramuse.probes.metrics import key_table
+from contramuse.probes.estimators import Kind, shares
+from contramuse.probes.metrics import key_table, usable_tags
 
 FieldKind = Literal["multiclass", "multilabel", "numeric", "key"]
 
@@ -82,6 +82,9 @@ class Catalogue(Protocol):
     def known(self, field: str) -> NDArray[np.bool_]:
         """Which tracks are labelled."""
 
+    def stated(self, field: str) -> NDArray[np.bool_] | None:
+        """Which tags of which tracks are stated; None where all of a track's are."""
+
     def rows(self, split: Any) -> NDArray[np.int64]:
         """Rows of a split."""
 
@@ -97,7 +100,7 @@ class Task:
         name: of the field.
         field: its kind in the library.
         classes: names; empty for numeric.
-        y: multiclass and key int64 [n], multilabel float32 [n c], numeric float64 [n].
+        y: multiclass and key int64 [n], multilabel float32 [n c] (NaN where nothing is stated), numeric float64 [n].
         known: which tracks have a label, bool [n].
     """
 
@@ -122,9 +125,9 @@ class Task:
         """Names of the metrics, the first is the one that sentences are about."""
         if self.field == "key":
             return ("key_score", "accuracy") if key_table(self.classes) is not None else ("accuracy",)
-        return {"multiclass": ("accuracy",), "multilabel": ("roc_auc", "average_precision"), "numeric": ("r2",)}[
-            self.field
-        ]
+        if self.field == "multiclass":
+            return ("accuracy", "balanced_accuracy")
+        return ("roc_auc", "average_precision") if self.field == "multilabel" else ("r2",)
 
 
 def library_tasks(library: Catalogue, rows: Int[np.ndarray, " n"], names: Sequence[str] | None) -> list[Task]:
@@ -148,7 +151,10 @@ def _task(library: Catalogue, name: str, rows: Int[np.ndarray, " n"]) -> Task:
     field = library.fields[name]
     y = np.asarray(library.labels(name))[rows]
     if field.kind == "multilabel":
-        return Task(name, "multilabel", tuple(field.classes), y.astype(np.float32), library.known(name)[rows])
+        tags, stated = y.astype(np.float32), library.stated(name)
+        if stated is not None:
+            tags[~stated[rows]] = np.nan
+        return Task(name, "multilabel", tuple(field.classes), tags, library.known(name)[rows])
     if field.kind == "numeric":
         return Task(name, "numeric", (), y.astype(np.float64), np.isfinite(y))
     return Task(name, field.kind, tuple(field.classes), y.astype(np.int64), y >= 0)
@@ -208,12 +214,28 @@ def baseline_score(task: Task, y: Shaped[np.ndarray, "n ..."]) -> dict[str, floa
     if task.field == "numeric":
         return {"r2": 0.0}
     if task.field == "multilabel":
-        share: Float[np.ndarray, " c"] = y.mean(axis=0)
-        usable = (share > 0) & (share < 1)
-        return {"roc_auc": 0.5, "average_precision": float(share[usable].mean()) if usable.any() else float("nan")}
+        share: Float[np.ndarray, " c"] = shares(y)[usable_tags(y)]
+        return {"roc_auc": 0.5, "average_precision": float(share.mean()) if len(share) else float("nan")}
     counts = np.bincount(y, minlength=len(task.classes))
-    floor = {"accuracy": float(counts.max() / counts.sum())}
+    floor = {"accuracy": float(counts.max() / counts.sum()), "balanced_accuracy": 1 / int(np.count_nonzero(counts))}
     table = key_table(task.classes) if task.field == "key" else None
     if table is not None:
         floor["key_score"] = float((counts @ table / counts.sum()).max())
     return floor
+
+
+def group_names(library: Catalogue) -> list[str]:
+    """The library's groups, then a class field called "track" (excerpts of one recording)."""
+    names = list(library.track(0).groups) if len(library.ids) else []
+    return names + (["track"] if "track" in library.fields and "track" not in names else [])
+
+
+def split_group(library: Catalogue) -> str | None:
+    """The group by which the library made its split; None where splits were given or are by track."""
+    made = str(library.info.get("split_groups", ""))
+    # Made by itself it reads "artist (240 tracks), album (0), folder (0)": the first that ties any track.
+    for part in made.split(", "):
+        name, _, count = part.partition(" (")
+        if name not in ("", "given", "track") and not count.startswith("0"):
+            return name
+    return None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from contramuse.probes.permutation import holm
+
 METRICS = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
@@ -39,7 +41,29 @@ def headline(results: Mapping[str, Any]) -> list[str]:
     empty = not_above_floor(results, models[0])
     if empty:
         sentences.append(f"{models[0]} is not above an answer without features on {listed(empty)}.")
-    return sentences
+    return sentences + together(results, models[0]) + checked(results)
+
+
+def together(results: Mapping[str, Any], model: str) -> list[str]:
+    """What the paired permutation tests say of all comparisons of a model at once, by Holm's rule at 5 %."""
+    others = [s["name"] for s in results["systems"] if s["name"] != model]
+    gaps = [(f"{name} against {other}", gap) for other in others for name, gap in comparisons(results, model, other)]
+    gaps = [(name, gap) for name, gap in gaps if gap.get("p_permutation") is not None]
+    if len(gaps) < 2:
+        return []
+    held = holm([gap["p_permutation"] for _, gap in gaps])
+    kept = [name for (name, _), one in zip(gaps, held, strict=True) if one]
+    said = f"Of {len(gaps)} comparisons of {model} tested together (paired permutations, Holm at 5 %)"
+    if not kept:
+        return [f"{said}, none differs."]
+    named = "all differ" if len(kept) == len(gaps) else f"{len(kept)} differ: {listed(kept)}"
+    return [f"{said}, {named}."]
+
+
+def checked(results: Mapping[str, Any]) -> list[str]:
+    """What intervals are drawn over, and what stands on both sides of the test."""
+    drawn = results["protocol"].get("resampled_said")
+    return [*([drawn] if drawn else []), *results.get("leaks", {}).get("words", ())]
 
 
 def _elsewhere(results: Mapping[str, Any]) -> list[str]:

@@ -1,0 +1,66 @@
+"""Tracks that are not independent of each other: of one artist, of one recording. They are drawn together."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contramuse.errors import LibraryError
+from contramuse.probes.tasks import Catalogue, codes, membership, split_group
+
+LEAST = 8
+"""Clusters that a bootstrap needs: of fewer it says little, and too little."""
+
+
+def cluster_tracks(
+    library: Catalogue, rows: NDArray[np.int64], name: str | None
+) -> tuple[NDArray[np.int64] | None, str, str]:
+    """A number for the cluster of each of the tested tracks at ``rows``, int64 [n]; None where they are single.
+
+    By itself ("auto"): the group that the published dataset names, else the one that the library's split keeps apart,
+    else the artist; the first of them that ties any of the tracks, unless there are fewer than eight.
+
+    Args:
+        library: of the tracks.
+        rows: int64 [n].
+        name: "auto", "tracks" (or None), or a group, class field or "folder".
+
+    Returns:
+        The numbers, the name of the group ("tracks" where they are single) and what was decided, in words.
+
+    Raises:
+        LibraryError: no such group.
+    """
+    if name in (None, "tracks"):
+        return None, "tracks", "Intervals are over single tracks, as asked for."
+    if name != "auto":
+        found = _numbers(library, rows, str(name))
+        return found, str(name), f"Intervals are over {_count(found)} of {name}, drawn whole, as asked for."
+    held = library.info.get("dataset") or {}
+    few = ""
+    for candidate in dict.fromkeys((held.get("group"), split_group(library), "artist")):
+        if not candidate:
+            continue
+        try:
+            found = _numbers(library, rows, candidate)
+        except LibraryError:
+            continue
+        count = _count(found)
+        if count == len(rows):
+            continue
+        if count < LEAST:
+            few = f": there are only {count} of {candidate}, too few to draw whole, so they may be too narrow"
+            continue
+        said = f"Intervals are over {count} of {candidate}, drawn whole: {len(rows)} tested tracks are theirs."
+        return found, candidate, said
+    return None, "tracks", f"Intervals are over single tracks{few or ', as no two are known to belong together'}."
+
+
+def _numbers(library: Catalogue, rows: NDArray[np.int64], name: str) -> NDArray[np.int64]:
+    """A number for the first group of every track; one without is a cluster of its own."""
+    group = codes(membership(library, name, rows))
+    return np.where(group < 0, np.arange(len(rows)) + int(group.max(initial=-1)) + 1, group)
+
+
+def _count(numbers: NDArray[np.int64]) -> int:
+    return len(np.unique(numbers))
