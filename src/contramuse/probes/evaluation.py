@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from contramuse import __version__
 from contramuse.errors import UserError
 from contramuse.files import stable_hash, write_json
-from contramuse.probes import robustness
+from contramuse.probes import own, profile, robustness
 from contramuse.probes.continuation import Continuation, continue_playlists
 from contramuse.probes.protocol import Settings
 from contramuse.probes.published import Published, protocols_for, references_of
@@ -144,10 +144,31 @@ def _robustness(bench: Bench) -> dict[str, Any] | None:
     )
 
 
+def _profile(bench: Bench) -> dict[str, Any] | None:
+    asked = bench.request
+    settings = profile.Profile(
+        baselines=asked.probe.baselines, tracks=min(100, asked.tracks), resamples=asked.probe.resamples,
+        seed=asked.probe.seed,
+    )  # fmt: skip
+    return profile.profile(
+        bench.given, library=bench.library, settings=settings, folder=bench.folder / "heard", progress=bench.progress
+    )
+
+
+def _own(bench: Bench) -> dict[str, Any] | None:
+    asked = bench.request.probe
+    settings = own.Own(baselines=asked.baselines, resamples=asked.resamples, seed=asked.seed)
+    return own.own(
+        bench.given, library=bench.library, settings=settings, folder=bench.folder / "heard", progress=bench.progress
+    )
+
+
 PARTS: dict[str, Part] = {
     "probe": Part("probes on frozen embeddings, retrieval, leaks", _probe, tables),
     "playlists": Part("playlists continued by tracks that nobody has heard", _playlists, continuation_tables),
     "robustness": Part("metrics under ten corruptions, step by step", _robustness, robustness.tables),
+    "profile": Part("what the vectors are blind to, and what can be read off them", _profile, profile.tables),
+    "own": Part("one's own library, without labels: neighbours, hubs, near-duplicates", _own, own.tables),
 }
 """Name -> part, in the order in which they run and are shown."""
 

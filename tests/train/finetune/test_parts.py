@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score
 from torch import nn
 
 from contramuse.catalogue.library import Library
@@ -23,15 +24,43 @@ from contramuse.train.finetune.settings import Settings
 N = 40
 
 
-def catalogue(**labels: tuple[str, tuple[str, ...], Any]) -> Any:
-    """A library as far as labels go: name -> (kind, classes, values)."""
+def catalogue(stated: Any = None, **labels: tuple[str, tuple[str, ...], Any]) -> Any:
+    """A library as far as labels go: name -> (kind, classes, values); which tags are stated, by name of the field."""
+    stated = stated or {}
     fields = {name: LabelField(name, kind, classes) for name, (kind, classes, _) in labels.items()}  # type: ignore[arg-type]
 
     def known(name: str) -> Any:
         kind, _, y = labels[name]
+        if name in stated:
+            return stated[name].any(axis=1)
         return np.isfinite(y) if kind == "numeric" else (y > 0).any(axis=1) if kind == "multilabel" else y >= 0
 
-    return SimpleNamespace(fields=fields, labels=lambda name: labels[name][2], known=known)
+    return SimpleNamespace(
+        fields=fields, labels=lambda name: labels[name][2], known=known, stated=lambda name: stated.get(name)
+    )
+
+
+def test_tags_of_which_nothing_is_stated_have_no_part_in_loss_or_results() -> None:
+    rng = np.random.default_rng(0)
+    stated = rng.random((N, 3)) < 0.6
+    tags = ((rng.random((N, 3)) < 0.5) & stated).astype(np.float32)
+    out = read_labels(catalogue({"tags": stated}, tags=("multilabel", ("a", "b", "c"), tags)), ["tags"], untagged="out")
+    assert (np.isnan(out.y) == ~stated).all()
+    logits = torch.from_numpy(rng.normal(size=(N, 3)).astype(np.float32))
+    cells = [
+        np.log1p(np.exp(-logits[i, c].item())) if tags[i, c] else np.log1p(np.exp(logits[i, c].item()))
+        for i in range(N) for c in range(3) if stated[i, c]
+    ]  # fmt: skip
+    loss = loss_of(logits, torch.from_numpy(out.y), kind="binary")
+    assert loss.item() == pytest.approx(np.mean(cells), rel=1e-5)
+    (task,) = out.tasks(np.flatnonzero(out.known))
+    found = by_class(task, logits.double().numpy()[out.known])
+    for c, one in enumerate(found):
+        rows = stated[:, c] & out.known
+        assert one["tracks"] == tags[rows, c].sum()
+        assert one["average_precision"] == pytest.approx(
+            average_precision_score(tags[rows, c], logits.numpy()[rows, c]), abs=1e-5
+        )
 
 
 def test_each_kind_of_field_and_who_is_unlabelled() -> None:
@@ -229,7 +258,9 @@ def test_results_have_intervals_and_classes() -> None:
     assert table.tolist() == [[1, 1], [0, 1]]
     key = Task("key", "key", ("C major", "G major", "A minor"), np.array([0, 0, 1, 2]), np.ones(4, bool))
     rows = results([key], np.eye(3)[[0, 1, 1, 2]], resamples=100, seed=0)
-    assert {row["metric"]: row["value"] for row in rows} == {"key_score": (3 + 0.5) / 4, "accuracy": 0.75}
+    assert {row["metric"]: row["value"] for row in rows} == {
+        "key_score": (3 + 0.5) / 4, "accuracy": 0.75, "balanced_accuracy": pytest.approx((0.5 + 1 + 1) / 3, abs=1e-6),
+    }  # fmt: skip
     numbers = [Task(n, "numeric", (), rng.normal(size=50), np.ones(50, bool)) for n in ("a", "b")]
     answers = np.stack([t.y for t in numbers], axis=1)
     rows = results(numbers, answers, resamples=100, seed=0)

@@ -98,6 +98,8 @@ def read_labels(library: Library, fields: Sequence[str], *, untagged: str) -> La
         y = np.stack([np.asarray(library.labels(name), np.float64) for name in names], axis=1)
         return Labels(names, "numeric", names, y, np.asarray(np.isfinite(y).all(axis=1)))
     y = np.asarray(library.labels(spec.name))
+    if spec.kind == "multilabel" and (stated := library.stated(spec.name)) is not None:
+        y = np.where(stated, y, np.float32("nan"))
     tagged = library.known(spec.name) | (spec.kind == "multilabel" and untagged == "in")
     return Labels(names, spec.kind, tuple(spec.classes), y, np.asarray(tagged))
 
@@ -187,9 +189,13 @@ class Scale:
 
 
 def loss_of(logits: Tensor, targets: Tensor, *, kind: Literal["binary", "classes", "numbers"]) -> Tensor:
-    """Mean loss of ``logits`` [b c] in float32, a scalar."""
+    """Mean loss of ``logits`` [b c] in float32, a scalar; tags of which nothing is stated (NaN) have no part in it."""
     if kind == "classes":
         return functional.cross_entropy(logits.float(), targets)
     if kind == "binary":
-        return functional.binary_cross_entropy_with_logits(logits.float(), targets)
+        stated = ~targets.isnan()
+        cells = functional.binary_cross_entropy_with_logits(
+            logits.float(), targets.nan_to_num(0.0), weight=stated.float(), reduction="sum"
+        )
+        return cells / stated.sum().clamp(min=1)
     return functional.mse_loss(logits.float(), targets)

@@ -156,7 +156,7 @@ def by_class(task: Task, scores: Scores) -> list[dict[str, Any]]:
     if task.field == "multilabel":
         pairs = [metrics.ranking(task.y[:, c], scores[:, c], metrics.ones(len(scores))) for c in range(task.columns)]
         return [
-            {"class": name, "tracks": int(task.y[:, c].sum()), "roc_auc": number(float(pairs[c][0][0])),
+            {"class": name, "tracks": int((task.y[:, c] > 0).sum()), "roc_auc": number(float(pairs[c][0][0])),
              "average_precision": number(float(pairs[c][1][0]))}
             for c, name in enumerate(task.classes)
         ]  # fmt: skip
