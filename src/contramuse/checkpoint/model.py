@@ -296,7 +296,7 @@ class Model:
         items: Sequence[Any] = [files_or_arrays] if single else list(files_or_arrays)  # type: ignore[arg-type]
         sources = [
             file_source(item, self.sample_rate) if isinstance(item, (str, Path))
-            else _array_source(item, sample_rate or self.sample_rate, self.sample_rate)
+            else array_source(item, sample_rate or self.sample_rate, self.sample_rate)
             for item in items
         ]  # fmt: skip
         vectors = np.zeros((len(items), self.dim), np.float32)
@@ -317,7 +317,12 @@ class Model:
         return Model(towers.to(self.device), {**self.info, "model_hash": digest, "extra": extra}, path=self.path)
 
 
-def _array_source(samples: NDArray[Any] | Tensor, source_rate: int, sample_rate: int) -> Source:
+def array_source(samples: NDArray[Any] | Tensor, source_rate: int, sample_rate: int) -> Source:
+    """Samples [t] or [c t] at ``source_rate`` as a source at ``sample_rate``: channels averaged, resampled by soxr.
+
+    Raises:
+        UserError: another shape, or values that are not finite.
+    """
     values = samples.detach().cpu().numpy() if isinstance(samples, Tensor) else np.asarray(samples)
     if values.ndim not in (1, 2) or (values.ndim == 2 and values.shape[0] > 32):
         raise UserError(
