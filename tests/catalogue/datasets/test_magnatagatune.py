@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from catalogue.datasets.mini_magnatagatune import (
@@ -9,7 +11,6 @@ from catalogue.datasets.mini_magnatagatune import (
     COLUMNS,
     EMPTY,
     WAV,
-    audio,
     lee,
     miniature,
     musicnn,
@@ -31,8 +32,18 @@ def listed(reading):
 
 @pytest.fixture
 def root(tmp_path):
-    miniature(tmp_path / "mtat")
+    """Annotations alone."""
+    (tmp_path / "mtat").mkdir()
+    official(tmp_path / "mtat")
     return tmp_path / "mtat"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Annotations and audio; not to be changed."""
+    folder = tmp_path_factory.mktemp("mtat")
+    miniature(folder)
+    return folder
 
 
 def test_the_classes_are_the_outputs_of_published_heads():
@@ -75,8 +86,8 @@ def test_no_two_choices_share_the_name_of_a_split():
 
 
 @pytest.mark.parametrize("choices", [[], ["split=cleaned"], ["tags=all"], ["split=cleaned", "tags=all"]])
-def test_lists_are_made_by_their_rules_from_the_official_table(root, tmp_path, choices):
-    library, checked = prepared("magnatagatune", root, tmp_path / "out", choices)
+def test_lists_are_made_by_their_rules_from_the_official_table(whole, tmp_path, choices):
+    library, checked = prepared("magnatagatune", whole, tmp_path / "out", choices)
     cleaned = "split=cleaned" in choices
     found = listed(checked.reading)
     assert set(found) == (TAGGED if cleaned else WHOLE)
@@ -87,13 +98,10 @@ def test_lists_are_made_by_their_rules_from_the_official_table(root, tmp_path, c
     assert library.known("tags").all()
     assert len(library) == len(found)
     assert WAV in library.paths
-
-
-def test_untagged_clips_are_known_to_have_no_tag_and_stand_in_the_test(root, tmp_path):
-    library, _ = prepared("magnatagatune", root, tmp_path / "out")
-    row = library.paths.index("f/bach_players-solo-01-aria-146-175.mp3")
-    assert library.column("split")[row] == "test"
-    assert library.known("tags")[row]
+    if not cleaned:
+        untagged = library.paths.index("f/bach_players-solo-01-aria-146-175.mp3")
+        assert library.column("split")[untagged] == "test"
+        assert library.known("tags")[untagged]
     assert library.info["dataset"]["group"] == "song"
 
 
@@ -114,7 +122,7 @@ def test_clips_of_a_song_are_grouped_and_titles_are_read(root):
 def test_the_lists_of_musicnn_give_the_same_clips(tmp_path, root, split, prefix):
     other = tmp_path / "other"
     musicnn(other / "data/index/mtt", prefix=prefix)
-    audio(other / "mp3")
+    (other / "mp3/f").mkdir(parents=True)
     dataset = MagnaTagATune(split=split)
     ours = {path.removeprefix("mp3/"): told for path, told in listed(dataset.read(other)).items()}
     assert ours == listed(dataset.read(root))
@@ -205,7 +213,9 @@ def test_all_tags_need_the_official_table(tmp_path):
         MagnaTagATune(tags="all").read(tmp_path)
 
 
-def test_absent_and_broken_audio_is_listed_and_the_rest_is_prepared(root, tmp_path):
+def test_absent_and_broken_audio_is_listed_and_the_rest_is_prepared(whole, tmp_path):
+    root = tmp_path / "root"
+    shutil.copytree(whole, root)
     gone, damaged, hollow = (CLIPS[clip][0] for clip in ("2", "14", "34"))
     (root / gone).unlink()
     (root / damaged).write_bytes(b"no mp3 at all" * 50)
@@ -214,6 +224,27 @@ def test_absent_and_broken_audio_is_listed_and_the_rest_is_prepared(root, tmp_pa
     assert checked.missing == [gone]
     assert checked.empty == [hollow]
     assert len(library) == len(WHOLE) - 3
+
+
+def test_line_ends_of_another_system_and_a_byte_order_mark_do_no_harm(root, tmp_path):
+    lee(root / "MTAT_split")
+    dataset = MagnaTagATune(split="cleaned")
+    before = dataset.read(root)
+    for file in (*root.glob("*.csv"), *root.glob("MTAT_split/*")):
+        file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes().replace(b"\n", b"\r\n"))
+    assert dataset.read(root) == before
+    musicnn(tmp_path / "lists")
+    before = MagnaTagATune().read(tmp_path / "lists")
+    for file in tmp_path.glob("lists/*.tsv"):
+        file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    assert MagnaTagATune().read(tmp_path / "lists") == before
+
+
+def test_lists_without_their_index_are_told_what_they_lack(root):
+    musicnn(root)
+    (root / "index_mtt.tsv").unlink()
+    with pytest.raises(UserError, match=r"index_mtt\.tsv.*It is to be had at https://github"):
+        MagnaTagATune().read(root)
 
 
 def test_official_table_alone_is_enough(tmp_path):

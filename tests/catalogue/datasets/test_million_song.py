@@ -16,6 +16,7 @@ from catalogue.datasets.mini_million_song import (
     lists,
     mapping,
     miniature,
+    names,
 )
 from contramuse.catalogue.datasets.million_song import TOP50, MillionSong
 from contramuse.errors import UserError
@@ -24,7 +25,11 @@ from minidatasets import prepared, tone
 
 @pytest.fixture
 def root(tmp_path):
-    miniature(tmp_path / "msd")
+    """Lists and tables alone."""
+    folder = tmp_path / "msd/processed_annotations"
+    lists(folder)
+    names(folder)
+    mapping(folder)
     return tmp_path / "msd"
 
 
@@ -38,7 +43,9 @@ def test_the_published_split_and_the_order_of_published_heads():
     assert TOP50[-2:] == ("House", "happy")
 
 
-def test_previews_are_found_by_their_7digital_id(root, tmp_path):
+def test_previews_are_found_by_their_7digital_id(tmp_path):
+    root = tmp_path / "msd"
+    miniature(root)
     library, checked = prepared("million_song", root, tmp_path / "out")
     assert sorted(library.paths) == sorted(PREVIEWS[track] for track in TRACKS if track in NUMBERS)
     assert library.fields["tags"].classes == TOP50
@@ -73,9 +80,7 @@ def test_files_called_by_the_track_id_need_no_table(tmp_path):
 
 
 def test_converted_previews_are_found(root):
-    old = root / PREVIEWS["TRYOGXX128F42483A6"]
-    tone(old.with_name("45.clip.wav"))
-    old.unlink()
+    tone((root / PREVIEWS["TRYOGXX128F42483A6"]).with_name("45.clip.wav"))
     assert "preprocessed/4/5/45.clip.wav" in [entry.path for entry in MillionSong().read(root).entries]
 
 

@@ -14,7 +14,9 @@ SIZES = {"top50": 54380, "genre": 55094, "instrument": 24976, "moodtheme": 17982
 
 @pytest.fixture
 def root(tmp_path):
-    miniature(tmp_path / "mtg")
+    """Lists and the folders of the audio."""
+    lists(tmp_path / "mtg")
+    (tmp_path / "mtg/raw_30s/audio/14").mkdir(parents=True)
     return tmp_path / "mtg"
 
 
@@ -57,7 +59,9 @@ def test_a_subset_is_read_as_its_files_have_it(root, subset):
     assert reading.fields[0].classes == CLASSES[subset]
 
 
-def test_full_audio_is_prepared(root, tmp_path):
+def test_full_audio_is_prepared(tmp_path):
+    root = tmp_path / "mtg"
+    miniature(root)
     library, checked = prepared("mtg_jamendo", root, tmp_path / "out", ["subset=all"])
     assert len(library) == len(TRACKS)
     assert library.fields["tags"].classes == ALL
@@ -68,15 +72,22 @@ def test_full_audio_is_prepared(root, tmp_path):
     assert entry.groups == {"artist": ["artist_000014"], "album": ["album_000031"]}
 
 
-@pytest.mark.parametrize("folder", ["raw_30s/audio-low", "audio-low", ""])
-def test_low_quality_audio_of_another_split_is_prepared(tmp_path, folder):
+def test_low_quality_audio_of_another_split_is_prepared(tmp_path):
     lists(tmp_path / "mtg", split=3, end="\n")
-    audio(tmp_path / "mtg" / folder, low=True)
+    audio(tmp_path / "mtg/audio-low", low=True)
     library, _ = prepared("mtg_jamendo", tmp_path / "mtg", tmp_path / "out", ["audio=low", "split=3"])
     assert len(library) == 7
-    assert f"{folder}/14/214.low.mp3".lstrip("/") in library.paths
+    assert "audio-low/14/214.low.mp3" in library.paths
     assert library.info["dataset"]["split"] == "split-3 of the top50 subset (50 tags)"
     assert library.info["dataset"]["published"] == {}
+
+
+@pytest.mark.parametrize("folder", ["raw_30s/audio-low", "audio-low", "autotagging_moodtheme/audio-low", ""])
+def test_audio_is_found_in_each_layout(tmp_path, folder):
+    lists(tmp_path)
+    (tmp_path / folder / "73").mkdir(parents=True)
+    paths = [entry.path for entry in MTGJamendo(audio="low").read(tmp_path).entries]
+    assert f"{folder}/14/214.low.mp3".lstrip("/") in paths
 
 
 @pytest.mark.parametrize(
@@ -86,6 +97,7 @@ def test_low_quality_audio_of_another_split_is_prepared(tmp_path, folder):
         ("genre---metal", "instrument---pad", "line 2.*none of the 50"),
         ("\tgenre---metal", "", "line 2.*too few cells"),
         ("15/215.mp3", "15/215", "line 2.*no path of an mp3"),
+        ("15/215.mp3", "../../215.mp3", "line 2.*no path of an mp3"),
         ("TAGS", "LABELS", "line 1.*no column TAGS"),
         ("track_0000215", "track_0000241", "line 2.*train list again"),
     ],

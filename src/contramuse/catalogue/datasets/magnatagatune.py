@@ -92,10 +92,12 @@ class MagnaTagATune(Dataset):
         """annotations_final.csv, or musicnn-training's lists; what else is there is used."""
         labels = f"{_OFFICIAL}|{_INDEX}" if self.tags == "top50" else _OFFICIAL
         info = "artists, albums and titles as they are written"
+        index = Needed(_INDEX, "clips of the published lists", f"{MUSICNN}/index_mtt.tsv", kind="optional")
         audio = "|".join(one or "0" for one in AUDIO)
         return (
             Needed(labels, "tags of all clips", f"{FILES}/annotations_final.csv"),
             Needed(_INFO, info, f"{FILES}/clip_info_final.csv", kind="optional"),
+            *([index] if self.split == "pons2017" else []),
             *(Needed(path, f"published {split} list", url, kind="optional") for split, path, url in self._lists()),
             Needed(audio, "clips, in folders 0 to f", f"{FILES}/mp3.zip.001, .002 and .003", kind="audio"),
         )
@@ -228,10 +230,19 @@ def _index(file: Path) -> dict[str, str]:
     return {number: _clip(path, file, line) for line, number, path in _pairs(file)}
 
 
+def _rows(file: Path) -> Iterator[tuple[int, list[str]]]:
+    """Line numbers and cells of a table whose cells are separated by tabs."""
+    reader = csv.reader(read_text(file).split("\n"), delimiter="\t")
+    try:
+        yield from ((reader.line_num, row) for row in reader if row)
+    except csv.Error as error:
+        raise wrong(file, f"is no table ({error})", line=reader.line_num) from error
+
+
 def _official(file: Path) -> tuple[Tagged, tuple[str, ...]]:
     """Clip -> all its tags, and the tags in the order of the columns of annotations_final.csv."""
-    rows = csv.reader(read_text(file).split("\n"), delimiter="\t")
-    header = next(rows, [])
+    rows = _rows(file)
+    _, header = next(rows, (1, []))
     columns = tuple(name for name in header if name not in ("clip_id", "mp3_path"))
     if "mp3_path" not in header:
         raise wrong(file, "has no column mp3_path (is it separated by tabs?)", line=1)
@@ -242,16 +253,14 @@ def _official(file: Path) -> tuple[Tagged, tuple[str, ...]]:
     where = header.index("mp3_path")
     places = [(name, i) for i, name in enumerate(header) if name in set(columns)]
     found: Tagged = {}
-    for row in rows:
-        if not row:
-            continue
+    for line, row in rows:
         if len(row) != len(header):
-            raise wrong(file, f"has {len(row)} cells, not {len(header)}: the file is cut off", line=rows.line_num)
+            raise wrong(file, f"has {len(row)} cells, not {len(header)}: the file is cut off", line=line)
         cells = [row[i] for _, i in places]
         if not {"0", "1"}.issuperset(cells):
             odd = next(name for name, i in places if row[i] not in ("0", "1"))
-            raise wrong(file, f"has something else than 0 or 1 for {odd}", line=rows.line_num)
-        clip = _clip(row[where], file, rows.line_num)
+            raise wrong(file, f"has something else than 0 or 1 for {odd}", line=line)
+        clip = _clip(row[where], file, line)
         found[clip] = frozenset(name for (name, _), cell in zip(places, cells, strict=True) if cell == "1")
     return found, columns
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -56,6 +57,7 @@ _FILES = {
     "top50": "autotagging_top50tags", "genre": "autotagging_genre", "instrument": "autotagging_instrument",
     "moodtheme": "autotagging_moodtheme", "all": "autotagging",
 }  # fmt: skip
+_PATH = re.compile(r"\d\d/\d+\.mp3")
 _PARTS = {"train": "train", "validation": "valid", "test": "test"}
 
 # Rows of the published files of split 0.
@@ -160,7 +162,7 @@ class MTGJamendo(Dataset):
                         file, f"has a tag that is none of the {len(classes)} of {self.subset} ({odd[0]})", line=line
                     )
                 path, track = row["PATH"].strip(), row["TRACK_ID"]
-                if not path.endswith(".mp3") or not has:
+                if not _PATH.fullmatch(path) or not has:
                     raise wrong(file, f"has no path of an mp3 or no tag ({path[:60]!r})", line=line)
                 if track in seen:
                     raise wrong(file, f"names a track of the {seen[track]} list again ({track})", line=line)
