@@ -24,8 +24,8 @@ from contramuse.catalogue.track import KEYS
 VERSION = 1
 """Part of the name of what is kept on disk: raised when the estimates change."""
 
-ACCURACY: Final = {"tempo": 0.85, "tempo or its half or double": 0.96, "key": 0.72, "weighted key score": 0.79}
-"""Shares of tracks of the built-in corpus (tempo: within 4 %)."""
+ACCURACY: Final = {"tempo": 0.83, "tempo or its half or double": 0.96, "key": 0.73, "weighted key score": 0.81}
+"""Shares of 360 tracks of the built-in corpus, 20 s each, that had no part in choosing the settings (tempo: 4 %)."""
 
 Signal = Float32[np.ndarray, " t"]
 
