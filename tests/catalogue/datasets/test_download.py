@@ -99,6 +99,10 @@ def test_without_a_checksum_and_a_version_pieces_are_not_joined(tmp_path):
     with serving({"/a.bin": Served(DATA)}) as server:
         fetch(remote(server, md5=""), root=tmp_path)
         assert server.asked == [("/a.bin", None)]
+        (tmp_path / "a.bin").unlink()
+        server.files["/a.bin"].breaks = [300_000]
+        fetch(remote(server, md5="", size=0), root=tmp_path)
+        assert server.asked == [("/a.bin", None)] * 3
     assert (tmp_path / "a.bin").read_bytes() == DATA
 
 

@@ -119,9 +119,7 @@ class _Part:
         file.parent.mkdir(parents=True, exist_ok=True)
         self.size = self.path.stat().st_size if self.path.exists() else 0
         self._version = self._known()
-        # Without a checksum and without the server's word two versions could be joined, and nobody would see it.
-        too_long = remote.size and self.size > remote.size
-        if too_long or (self.size and not remote.md5 and not self._version):
+        if remote.size and self.size > remote.size:
             self.start_over()
         elif self.size:
             _feed(self._hash, self.path)
@@ -134,7 +132,13 @@ class _Part:
             return ""  # written by nobody or half: then the server is not asked whether its file is still the same
 
     def headers(self) -> dict[str, str]:
-        """Of a request for what lacks."""
+        """Of a request for what lacks.
+
+        Without a checksum and without the server's word two versions could be joined, and nobody would see it: then all
+        of it is asked for.
+        """
+        if not self.remote.md5 and not self._version:
+            self.start_over()
         if not self.size:
             return {}
         return {"Range": f"bytes={self.size}-"} | ({"If-Range": self._version} if self._version else {})
