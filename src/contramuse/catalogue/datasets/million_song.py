@@ -57,7 +57,7 @@ class MillionSong(Dataset):
         title="Million Song Dataset, Last.fm tags",
         home="http://millionsongdataset.com/lastfm",
         audio="Not distributed. The previews came from 7digital; researchers hand them on.",
-        licence="Last.fm tags: terms on the home page; lists: ISC (musicnn-training) and MIT (J. Lee); audio: not free",
+        licence="Last.fm's terms, on the home page; lists: ISC (musicnn-training) and MIT (J. Lee); audio: not free",
         citation="T. Bertin-Mahieux, D. P. W. Ellis, B. Whitman, P. Lamere: The Million Song Dataset. ISMIR 2011. "
         "Lists: J. Lee et al.: Sample-level Deep Convolutional Neural Networks for Music Auto-tagging Using Raw "
         "Waveforms. SMC 2017; J. Pons et al.: End-to-end Learning for Music Audio Tagging at Scale. ISMIR 2018.",
