@@ -115,7 +115,7 @@ def test_probe_search_and_words(library, vectors, tmp_path):
     assert f"{TRACKS} tracks with a vector of 6 numbers (vector, named by path)" in done.output
     assert f"joined: {TRACKS} by path" in done.output
     arguments = ["--task", "genre", "--probe", "linear", "--protocol", "folds", "--folds", "3", "--seeds", "1"]
-    done = run("probe", out, *arguments, "--resamples", "50", "--json", tmp_path / "p.json")
+    done = run("probe", out, *arguments, "--resamples", "100", "--json", tmp_path / "p.json")
     assert done.exit_code == 0, done.output
     results = json.loads((tmp_path / "p.json").read_text())
     assert [s["name"] for s in results["systems"]] == ["CLAP", "MFCC statistics", "mean log-mel"]
