@@ -30,11 +30,11 @@ _FOLD_SIZES = {1: 315, 2: 316, 3: 317}
 
 @dataclass(frozen=True, kw_only=True)
 class GTZAN(Dataset):
-    """Genre, ten classes of 100 excerpts of 30 s each, from radio, CDs and MP3s of 2000 to 2001.
+    """Genre, ten classes of 100 excerpts of 30 s each.
 
     Args:
         split: "fault_filtered": 443, 197 and 290 excerpts, without repeated and distorted ones and with artists kept
-            apart (Kereliuk, Sturm and Larsen 2015; used by most papers since). "sturm3": three artist-filtered folds
+            apart (Kereliuk, Sturm and Larsen 2015; SemiSupCon and jukemir have it, too). "sturm3": three artist-filtered folds
             (Foleiss and Tavares 2020); one is the test part. "stratified": 500, 250 and 250 excerpts, 50, 25 and 25 of
             each genre; the same artists stand on all sides, so numbers are too high.
         fold: of "sturm3": the fold that is the test part.
