@@ -1,5 +1,6 @@
 """Fine-tuning from end to end: what is frozen stays, what is tested is tested once, a run that stops goes on."""
 
+import csv
 import json
 import math
 import os
@@ -229,6 +230,22 @@ def test_validation_that_gains_no_more_ends_the_run_once_and_for_all(
     assert done.steps == 3 * 3  # the first look is the best
     assert resume(tmp_path / "run", library).steps == done.steps
     assert read_checkpoint(tmp_path / "run" / "checkpoints" / "best.ckpt")["global_step"] == 3
+
+
+def test_the_metric_of_a_protocol_chooses_the_best_and_ends_the_run(
+    library: Library, model: Path, tmp_path: Path
+) -> None:
+    chosen = settings(epochs=9, patience=3, rate=3e-3, metric="balanced_accuracy")
+    fine_tune(str(model), library, tmp_path / "run", settings=chosen)
+    with open(tmp_path / "run" / "log.csv", newline="") as file:
+        looks = [row for row in csv.DictReader(file) if row.get("valid_balanced_accuracy") and row["step"] != "0"]
+    values = [float(row["valid_balanced_accuracy"]) for row in looks]
+    assert [float(row["valid_error"]) for row in looks] == pytest.approx([1 - value for value in values])
+    best = read_checkpoint(tmp_path / "run" / "checkpoints" / "best.ckpt")["global_step"]
+    assert int(looks[int(np.argmax(values))]["step"]) == best
+    assert len(values) == 9 or len(values) - 1 - int(np.argmax(values)) == 3
+    with pytest.raises(UserError, match=r"metric: 'r2': is no metric of this field. accuracy, balanced_accuracy"):
+        fine_tune(str(model), library, tmp_path / "other", settings=settings(metric="r2"))
 
 
 def test_a_loss_that_is_not_finite(

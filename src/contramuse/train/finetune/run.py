@@ -158,6 +158,9 @@ def _parts(library: Library, settings: Settings) -> _Parts:
     train, valid = labels.rows(train), labels.rows(library.rows("valid"))
     check_divided(labels, train, split="train")
     check_divided(labels, labels.rows(library.rows("test")), split="test")
+    known = labels.tasks(train)[0].metrics
+    if settings.metric and settings.metric not in known:
+        raise UserError("is no metric of this field", name="metric", value=settings.metric, fix=f"{', '.join(known)}.")
     facts = {
         "train_tracks": len(train), "valid_tracks": len(valid), "unlabelled_tracks": int((~labels.known).sum()),
         "labelled_train_tracks": len(labels.rows(everything)), "classes": list(labels.classes),
