@@ -34,9 +34,9 @@ class GTZAN(Dataset):
 
     Args:
         split: "fault_filtered": 443, 197 and 290 excerpts, without repeated and distorted ones and with artists kept
-            apart (Kereliuk, Sturm and Larsen 2015; SemiSupCon and jukemir have it, too). "sturm3": three artist-filtered folds
-            (Foleiss and Tavares 2020); one is the test part. "stratified": 500, 250 and 250 excerpts, 50, 25 and 25 of
-            each genre; the same artists stand on all sides, so numbers are too high.
+            apart (Kereliuk, Sturm and Larsen 2015; SemiSupCon and jukemir have it, too). "sturm3": three
+            artist-filtered folds (Foleiss and Tavares 2020); one is the test part. "stratified": 500, 250 and 250
+            excerpts, 50, 25 and 25 of each genre; the same artists stand on all sides, so numbers are too high.
         fold: of "sturm3": the fold that is the test part.
     """
 
