@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from unittest.mock import patch
 
 
 @dataclass
@@ -68,7 +70,8 @@ def serving(files: dict[str, Served]) -> Iterator[Server]:
     thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield told
+        with patch.dict(os.environ, {"no_proxy": "*", "NO_PROXY": "*"}):
+            yield told
     finally:
         httpd.shutdown()
         thread.join()

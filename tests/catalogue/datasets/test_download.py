@@ -45,7 +45,7 @@ def zipped(files):
     return stream.getvalue()
 
 
-@pytest.mark.parametrize("sum_", [MD5, MD5.upper(), SHA, ""])
+@pytest.mark.parametrize("sum_", [MD5, MD5.upper(), hashlib.sha1(DATA).hexdigest(), SHA, ""])
 def test_a_file_comes_whole(tmp_path, sum_):
     with serving({"/a.bin": Served(DATA)}) as server:
         said, waited = fetch(remote(server, md5=sum_), root=tmp_path / "new")
@@ -232,6 +232,14 @@ def test_a_second_run_reads_nothing_again(tmp_path, monkeypatch):
         said, _ = fetch(remote(server), root=tmp_path)
         assert "there      a.bin" in said
         assert server.counts()["/a.bin"] == 1
+
+
+@pytest.mark.parametrize("record", ["", "[]", '{"files": [], "unpacked": 3}', '{"files": {"a.bin": 1}}'])
+def test_a_record_that_is_damaged_costs_a_look(tmp_path, record):
+    (tmp_path / ".downloads.json").write_text(record)
+    (tmp_path / "a.bin").write_bytes(DATA)
+    with serving({}) as server:
+        assert "as published" in fetch(remote(server), root=tmp_path)[0]
 
 
 def test_a_file_that_lies_there_is_looked_at_once_and_never_overwritten(tmp_path):

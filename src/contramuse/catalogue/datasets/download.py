@@ -157,10 +157,9 @@ class _Record:
         try:
             known = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            known = None  # none yet, or damaged: files are then looked at again, nothing is lost
-        known = known if isinstance(known, dict) else {}
-        self._files: dict[str, Any] = known.get("files") or {}
-        self._unpacked: dict[str, Any] = known.get("unpacked") or {}
+            known = {}  # none yet, or damaged: files are then looked at again, nothing is lost
+        self._files: dict[str, Any] = _mapping(known, "files")
+        self._unpacked: dict[str, Any] = _mapping(known, "unpacked")
 
     def complete(self, remote: Remote, file: Path) -> bool:
         """Is it the file that was once found right, untouched since?"""
@@ -173,8 +172,8 @@ class _Record:
 
     def unpacked(self, key: str, folder: Path) -> bool:
         """Was an archive unpacked, and are its files still there?"""
-        found = self._unpacked.get(key)
-        return found is not None and all((folder / name).is_file() for name in found["sample"])
+        found = _mapping(self._unpacked, key)
+        return "sample" in found and all((folder / str(name)).is_file() for name in found["sample"])
 
     def note_unpacked(self, key: str, told: dict[str, Any]) -> None:
         """It is unpacked."""
@@ -183,6 +182,11 @@ class _Record:
 
     def _save(self) -> None:
         write_json(self._file, {"files": self._files, "unpacked": self._unpacked})
+
+
+def _mapping(value: Any, key: str) -> dict[str, Any]:
+    found = value.get(key) if isinstance(value, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def _state(remote: Remote, file: Path) -> dict[str, Any]:
