@@ -218,6 +218,23 @@ def test_a_confusion_is_drawn_in_its_stored_order(classes, size):
     assert picture.count('class="count') == sum(n > 0 for row in counts for n in row)
 
 
+def test_classifiers_that_were_tested_on_the_same_tracks_share_a_card():
+    def run(name, value, split):
+        row = {"field": EVIL, "metric": "accuracy", "value": value, "low": 0.1, "high": 0.9, "floor": 0.2}
+        test = {
+            "library": {"fingerprint": "f"}, "split": "test", "split_name": split, "tracks": 9, "fields": [EVIL],
+            "results": [row], "classes": [{"class": EVIL}, {"class": "b"}], "confusion": [[3, 1], [0, 5]],
+        }  # fmt: skip
+        return Trained(name, test=test)
+
+    page = build_page(Sources(trained=(run("one", 0.5, "a"), run("two", 0.6, "a"), run("three", 0.7, "b"))))
+    checked(page)
+    part = page[page.index('<section id="finetuned"') :]
+    assert part.count('<article class="card">') == 2
+    assert part.count('class="confusion') == 3
+    assert "Classifiers were tested" in page
+
+
 def test_three_systems_fit_into_three_megabytes():
     content = reportparts.evaluation(models=reportparts.MODELS, tags=50, classes=50)
     assert len(build_page(Sources(sessions=(session(content),))).encode()) < 3e6

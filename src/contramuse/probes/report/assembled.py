@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from contramuse.probes.report.atlas import maps
 from contramuse.probes.report.joining import joined
 from contramuse.probes.report.nearest import nearest
-from contramuse.probes.report.sources import Session, Sources
+from contramuse.probes.report.sources import Session, Sources, Trained
 from contramuse.probes.systems import MEL, MFCC, RANDOM
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def assemble(sources: Sources) -> Report:
     for opened in sources.embeddings:
         names.append(_free(system_of(sessions, opened.meta.get("model_hash")) or _folder(opened), names))
     named = dict(zip(names, sources.embeddings, strict=True))
-    for name in [*named, *(trained_name(sessions, one.name, one.model) for one in sources.trained)]:
+    for name in [*named, *(trained_name(sessions, one) for one in sources.trained)]:
         styles.setdefault(name, _next(styles, "m", MODELS))
     return Report(
         sources=sources,
@@ -108,9 +108,9 @@ def system_of(sessions: tuple[Session, ...], model_hash: str | None) -> str | No
     return None
 
 
-def trained_name(sessions: tuple[Session, ...], name: str, model: Mapping[str, Any]) -> str:
-    """Name of a run: the one under which its model was measured, else its folder's."""
-    return system_of(sessions, model.get("model_hash")) or name
+def trained_name(sessions: tuple[Session, ...], one: Trained) -> str:
+    """Name of a run: the one under which its model was measured, else its folder's; a classifier has its folder's."""
+    return one.name if one.test else system_of(sessions, one.model.get("model_hash")) or one.name
 
 
 def _folder(opened: Embeddings) -> str:

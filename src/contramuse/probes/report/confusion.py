@@ -31,7 +31,7 @@ def _field(report: Report, task: Mapping[str, Any]) -> str:
     rest = f"<details><summary>The other systems</summary>{''.join(maps[1:])}</details>" if len(maps) > 1 else ""
     return (
         f'<h3>{escape(str(task["field"]))}</h3><p class="note">Rows are the true classes, columns the answers; the '
-        "darker, the larger the share of the row. Numbers count tracks (or items), summed over the seeds. "
+        "darker, the larger the share of the row. Numbers count tested tracks, each once (the first seed's probe). "
         f"{worst}</p>{maps[0]}{rest}"
     )
 

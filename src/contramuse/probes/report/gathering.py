@@ -182,6 +182,7 @@ def read_trained(path: Path, *, name: str) -> Trained:
         log=_log(path / "log.csv"),
         run=_json(path / "run.json"),
         model=model,
+        test=_json(path / "test.json"),
         place=str(path),
     )
 

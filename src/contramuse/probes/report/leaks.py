@@ -18,18 +18,20 @@ def leaks_box(results: Mapping[str, Any]) -> str:
     if not isinstance(leaks, dict):
         return ""
     found = leaks_of(leaks)
-    checked = ", ".join(escape(name) for name, _, _ in found)
     bad = [one for one in found if one[1]]
+    words = [escape(str(text)) for text in leaks.get("words", ())]
     if not bad:
-        said = " ".join(escape(str(text)) for text in leaks.get("words", ()))
-        return f'<p class="note checked"><b>No leak was found.</b> {said or f"Looked for: {checked}."}</p>'
+        looked = f"Looked for: {', '.join(escape(name) for name, _, _ in found)}."
+        return f'<p class="note checked"><b>No leak was found.</b> {" ".join(words) or looked}</p>'
+    of = f" of {leaks['tested']:,}" if isinstance(leaks.get("tested"), int) else ""
     items = "".join(
-        f"<li><b>{count:,}</b> with {escape(name)} on both sides{_examples(examples)}</li>"
+        f"<li><b>{count:,}</b>{of} tested: {escape(name)} as a track that was learnt from{_examples(examples)}</li>"
         for name, count, examples in bad
     )
-    said = "".join(f"<p>{escape(str(text))}</p>" for text in leaks.get("words", ()))
+    clean = [name for name, count, _ in found if not count]
+    none = f"<p>None has {escape(' or '.join(clean))}.</p>" if clean else ""
     title = "<h3>Training and tested tracks share something</h3>"
-    return f'<div class="leaks" role="note">{title}{said}<ul>{items}</ul></div>'
+    return f'<div class="leaks" role="note">{title}<ul>{items}</ul>{none}</div>'
 
 
 def leaks_of(leaks: Mapping[str, Any]) -> list[tuple[str, int, Sequence[Any]]]:
@@ -44,6 +46,6 @@ def _examples(examples: Sequence[Any]) -> str:
         return ""
     rows = [[str(one) for one in pair] if isinstance(pair, list | tuple) else [str(pair)] for pair in examples[:MOST]]
     width = max(len(row) for row in rows)
-    head = ("trained on", "tested on", "")[:width] if width > 1 else ("",)
+    head = ("learnt from", "tested on", "")[:width] if width > 1 else ("",)
     listed = table(head, [row + [""] * (width - len(row)) for row in rows], css="text")
     return f"<details><summary>{len(rows)} example{'s' * (len(rows) != 1)}</summary>{listed}</details>"

@@ -30,8 +30,8 @@ def numbers(report: Report) -> dict[str, Any]:
         ],
         "training": [
             {
-                "name": trained_name(report.sessions, one.name, one.model), "folder": one.place, "recipe": one.recipe,
-                "run": one.run, "log": list(one.log),
+                "name": trained_name(report.sessions, one), "folder": one.place, "recipe": one.recipe,
+                "run": one.run, "log": list(one.log), "test": one.test or None,
             }
             for one in sources.trained
         ],

@@ -9,6 +9,7 @@ from importlib.resources import files
 from contramuse.probes.report import (
     compare,
     confusion,
+    finetuned,
     own,
     probing,
     references,
@@ -34,6 +35,7 @@ SECTIONS: tuple[Section, ...] = (
     ("robustness", "Robustness", robust.robustness_section),
     ("profile", "What it hears and ignores", robust.profile_section),
     ("own", "The library itself, without labels", own.own_section),
+    ("finetuned", "Fine-tuned", finetuned.finetuned_section),
     ("retrieval", "Retrieval", probing.retrieval_section),
     ("playlists", "Playlist continuation", probing.playlists_section),
     ("map", "Map of the tracks", sections.map_section),

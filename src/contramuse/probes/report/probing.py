@@ -18,6 +18,8 @@ Results = Mapping[str, Any]
 
 def findings(report: Report) -> str:
     """Headline in words, leaks, and counts against each other system."""
+    if not report.sessions and any(one.test for one in report.sources.trained):
+        return '<p class="lead">Classifiers were tested; what the embeddings know by themselves was not probed.</p>'
     if not report.sessions:
         return (
             '<p class="lead">Nothing has been measured yet.</p><p>Run <code>contramuse evaluate</code>, or '

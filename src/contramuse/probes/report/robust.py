@@ -27,34 +27,34 @@ def _robustness(report: Report, part: Mapping[str, Any]) -> str:
     blocks = []
     for field, metric in kinds:
         points = [p for p in part["points"] if (p["field"], p["metric"]) == (field, metric)]
-        blocks.append((f"{field} <small>{escape(metric_name(metric))}</small>", field, _panels(report, part, points)))
+        floor = next((f["floor"].get(metric) for f in part.get("fields", ()) if f["field"] == field), None)
+        blocks.append((field, metric_name(metric), _panels(report, part, points, floor)))
     drift = [{**d, "value": d["cosine"]} for d in part.get("drift", ())]
     if drift:
-        title = "Drift of the vectors <small>cosine between a track and its corrupted self</small>"
-        blocks.append((title, None, _panels(report, part, drift)))
-    shown = "".join(_folded(title, field, body, first=i == 0) for i, (title, field, body) in enumerate(blocks))
+        said_of = "cosine between a track and its corrupted self"
+        blocks.append(("Drift of the vectors", said_of, _panels(report, part, drift, None)))
+    shown = "".join(
+        f"<details{' open' if i == 0 else ''}><summary>{escape(str(title))} <small>{escape(small)}</small></summary>"
+        f"<div class='charts'>{body}</div></details>"
+        for i, (title, small, body) in enumerate(blocks)
+    )
     return (
         f'{said}<p class="note">Tested tracks are corrupted, training tracks are not. Severity 0 is the clean sound; '
         "bands are 95 % intervals, and all panels of a field have the same axis.</p>"
-        f"{legend(report, [{'name': n} for n in names], floor='')}{_kept(part, names)}{shown}"
+        f"{legend(report, [{'name': n} for n in names], floor='')}{_kept(part, names)}{left_out(part)}{shown}"
     )
 
 
-def _folded(title: str, field: str | None, body: str, *, first: bool) -> str:
-    safe = title if field is None else escape(str(field)) + title[len(field) :]
-    return f"<details{' open' if first else ''}><summary>{safe}</summary><div class='charts'>{body}</div></details>"
-
-
-def _panels(report: Report, part: Mapping[str, Any], points: Sequence[Point]) -> str:
+def _panels(report: Report, part: Mapping[str, Any], points: Sequence[Point], floor: float | None) -> str:
     lines = {
         c["name"]: _lines(report, [p for p in points if p["corruption"] == c["name"]]) for c in part["corruptions"]
     }
-    shared = limits([line for group in lines.values() for line in group])
+    shared = limits([line for group in lines.values() for line in group], floor)
     figures = []
     for c in part["corruptions"]:
         marks = [(float(i), str(a)) for i, a in enumerate(c.get("amounts", ()))]
         marks = [(x, "clean" if x == 0 else _short(text)) for x, text in marks]
-        drawn = curves(lines[c["name"]], unit="severity", marks=marks, y=shared)
+        drawn = curves(lines[c["name"]], unit="severity", marks=marks, y=shared, floor=floor)
         if drawn:
             unit = f'<span class="num">{escape(str(c.get("unit") or ""))}</span>'
             figures.append(
@@ -92,13 +92,29 @@ def _kept(part: Mapping[str, Any], names: Sequence[str]) -> str:
         return ""
     rows = []
     for field, metric in dict.fromkeys((s["field"], s["metric"]) for s in summary):
-        kept = {s["system"]: s["kept"] for s in summary if (s["field"], s["metric"]) == (field, metric)}
-        rows.append([(field, metric_name(metric)), *(_percent(kept.get(name)) for name in names)])
+        kept = {s["system"]: _percent(s) for s in summary if (s["field"], s["metric"]) == (field, metric)}
+        rows.append([(field, metric_name(metric)), *(kept.get(name, "") for name in names)])
     return "<h3>Kept of the clean value, on average</h3>" + table(["field", *names], rows)
 
 
-def _percent(value: float | None) -> str:
-    return "" if value is None else f"{100 * value:.0f} %"
+def _percent(entry: Mapping[str, Any]) -> tuple[str, str] | str:
+    if entry["kept"] is None:
+        return ""
+    value = f"{100 * entry['kept']:.0f} %"
+    if entry.get("low") is None:
+        return value
+    return value, f"[{100 * entry['low']:.0f}, {100 * entry['high']:.0f}]"
+
+
+def left_out(part: Mapping[str, Any]) -> str:
+    """Systems that were not asked, and corruptions that would have moved a label."""
+    told = [f"{one['system']} ({one['reason']})" for one in part.get("left_out", ())]
+    told += [
+        f"{_spaced(', '.join(f['left_out']))} for {f['field']} (it moves the label)"
+        for f in part.get("fields", ())
+        if f.get("left_out")
+    ]
+    return f'<p class="note">Left out: {escape("; ".join(told))}.</p>' if told else ""
 
 
 def profile_section(report: Report) -> str:
@@ -124,7 +140,7 @@ def _profile(report: Report, part: Mapping[str, Any]) -> str:
         f'{said}<p class="note">How alike a track and its changed self are: a flat line at the top is invariance. '
         "Bands are 95 % intervals, all panels have the same axis.</p>"
         f"{legend(report, [{'name': n} for n in names], floor='')}<div class='charts'>{figures}</div>"
-        f"{_equivariance(report, part)}{_all_points(part)}"
+        f"{_between(part)}{_equivariance(report, part)}{left_out(part)}{_all_points(part)}"
     )
 
 
@@ -141,6 +157,12 @@ def _factor_lines(report: Report, part: Mapping[str, Any], factor: str) -> list[
     return found
 
 
+def _between(part: Mapping[str, Any]) -> str:
+    """What similarity means little: that of a track and the others."""
+    told = [f"{b['system']} {spanned({**b, 'value': b['similarity']})}" for b in part.get("between", ())]
+    return f'<p class="note">Two different tracks are this alike: {escape(", ".join(told))}.</p>' if told else ""
+
+
 def _equivariance(report: Report, part: Mapping[str, Any]) -> str:
     found = part.get("equivariance") or []
     cards = ""
@@ -148,7 +170,7 @@ def _equivariance(report: Report, part: Mapping[str, Any]) -> str:
         cells = [{**e, "value": e["r2"]} for e in found if e["factor"] == factor]
         cards += card(
             report, cells, title=_spaced(factor), small="R²", floor=0.0,
-            sub="how well the amount can be read from the change of the vector; 0 is answering the mean",
+            sub="how well the amount is read from the change of the vector; 0 is answering the mean",
         )  # fmt: skip
     return f"<h3>What can be read from the change</h3><div class='cards'>{cards}</div>" if cards else ""
 

@@ -34,6 +34,7 @@ class Trained:
         recipe: resolved; None if unknown.
         log: rows of log.csv, column -> value.
         run: run.json. model: model.json.
+        test: test.json of a fine-tuning run.
         place: its folder.
     """
 
@@ -42,6 +43,7 @@ class Trained:
     log: tuple[Mapping[str, float], ...] = ()
     run: Mapping[str, Any] = field(default_factory=dict)
     model: Mapping[str, Any] = field(default_factory=dict)
+    test: Mapping[str, Any] = field(default_factory=dict)
     place: str = ""
 
     def heard(self) -> list[str]:
@@ -83,7 +85,7 @@ class Session:
     def systems(self) -> list[Mapping[str, Any]]:
         """Every system that a part names, each once, with its facts where they are known."""
         found: dict[str, Mapping[str, Any]] = {}
-        for part in ("probe", "playlists", "own"):
+        for part in ("probe", "playlists", "own", "robustness", "profile"):
             content = self.parts.get(part) or {}
             for system in content.get("systems", ()):
                 found.setdefault(system["name"], system)

@@ -39,7 +39,7 @@ def training_section(report: Report) -> str:
         charts = [_alone(runs[0], *one) for one in wanted]
         keys = ""
     else:
-        names = [trained_name(report.sessions, one.name, one.model) for one in runs]
+        names = [trained_name(report.sessions, one) for one in runs]
         charts = [
             _beside(report, runs, names, title, column, said)
             for title, columns, said in wanted
