@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 from collections import namedtuple
+from pathlib import Path
 from zipfile import ZipFile
 
 import numpy as np
@@ -261,6 +262,14 @@ def test_a_disk_without_room_is_told_before(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(0, 0, 1000))
     with serving({"/a.bin": Served(DATA)}) as server, pytest.raises(StorageError, match=r"700,000 bytes.*1,000 are"):
         fetch(remote(server), root=tmp_path)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_disk_that_fills_is_told(tmp_path):
+    (tmp_path / "a.bin.part").symlink_to("/dev/full")
+    with serving({"/a.bin": Served(DATA)}) as server, pytest.raises(StorageError, match=r"No space left.*it goes on"):
+        fetch(remote(server, path="a.bin"), remote(server, path="b.bin"), root=tmp_path)
+    assert not (tmp_path / "b.bin").exists()
 
 
 def test_ctrl_c_keeps_what_is_there(tmp_path, monkeypatch):

@@ -45,7 +45,7 @@ Progress = Callable[[int, int], None]  # bytes that are there, of how many (0: n
 
 
 def digest(file: Path, like: str) -> str:
-    """MD5 or SHA-256 of a file, whichever has the length of ``like``, in hexadecimal."""
+    """MD5, SHA-1 or SHA-256 of a file, whichever has the length of ``like``, in hexadecimal."""
     found = _hash(like)
     _feed(found, file)
     return str(found.hexdigest())
@@ -178,11 +178,12 @@ class _Part:
 
     def append(self, answer: IO[bytes], progress: Progress, total: int) -> None:
         """Take all that comes."""
-        with open(self.path, "ab") as stream:
+        with open(self.path, "ab", buffering=0) as stream:
             while (block := _read(answer)) and not 0 < self.remote.size < self.size:
                 try:
-                    stream.write(block)
-                    stream.flush()
+                    left = memoryview(block)
+                    while left:
+                        left = left[stream.write(left) :]
                 except OSError as error:
                     raise full(self.path, error) from error
                 self._hash.update(block)
@@ -207,11 +208,11 @@ def _stream(remote: Remote, part: _Part, progress: Progress) -> None:
     if answer is None:
         return
     with closing(answer):
-        if answer.status != 206:
-            part.start_over()
-        elif _range(answer.headers)[0] != part.size:
+        if answer.status == 206 and _range(answer.headers)[0] != part.size:
             part.start_over()
             raise _BrokenError("another part of the file came than was asked for")
+        if answer.status != 206 and part.size:
+            part.start_over()
         length = _number(answer.headers.get("Content-Length", ""))
         total = part.size + length if length else remote.size
         _check_answer(remote, part, answer.headers, total)
@@ -300,7 +301,8 @@ def full(path: Path, error: OSError) -> StorageError:
 
 
 def _hash(like: str) -> Any:
-    return hashlib.sha256() if len(like) == 64 else hashlib.md5(usedforsecurity=False)
+    name = {40: "sha1", 64: "sha256"}.get(len(like), "md5")
+    return hashlib.new(name, usedforsecurity=False)
 
 
 def _feed(into: Any, file: Path) -> None:
