@@ -135,7 +135,7 @@ def test_malicious_texts_stay_texts():
     page = build_page(
         Sources(
             name=EVIL,
-            trained=tuple(Trained(EVIL + str(i), {"name": EVIL}, log, {"recipe": EVIL}, {}, EVIL) for i in range(2)),
+            trained=tuple(Trained(EVIL + str(i), {"name": EVIL}, log, {"recipe": EVIL}, place=EVIL) for i in range(2)),
             sessions=(session(content), session({**content, "library": {"root": EVIL, "fingerprint": "other"}})),
             ledger=ledger,
             command=EVIL,

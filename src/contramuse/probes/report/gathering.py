@@ -182,7 +182,7 @@ def read_trained(path: Path, *, name: str) -> Trained:
         log=_log(path / "log.csv"),
         run=_json(path / "run.json"),
         model=model,
-        test=_json(path / "test.json"),
+        test=_test(path / "test.json"),
         place=str(path),
     )
 
@@ -208,6 +208,13 @@ def _json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _test(path: Path) -> dict[str, Any]:
+    """What fine-tuning found on tested tracks; another program's file of this name is not ours to show."""
+    found = _json(path)
+    whole = all(key in found for key in ("library", "split", "tracks", "fields", "results", "classes"))
+    return found if whole and found.get("format") == "contramuse fine-tuning test" else {}
 
 
 def _recipe(run: Path, model: Mapping[str, Any]) -> Mapping[str, Any] | None:
