@@ -37,7 +37,8 @@ def quiet(message):
 
 
 def named(*names):
-    return [System(name, "model", np.zeros((1, 1), np.float32)) for name in names]
+    roles = dict.fromkeys((RANDOM, MFCC, MEL), "baseline")
+    return [System(name, roles.get(name, "model"), np.zeros((1, 1), np.float32)) for name in names]
 
 
 def test_a_whole_track_as_it_is_has_the_vector_that_embed_gives(library, given, tmp_path):

@@ -24,7 +24,7 @@ from contramuse.files import replacing, stable_hash
 from contramuse.probes import baselines, changes
 from contramuse.probes.changes import Change, Signal, changed
 from contramuse.probes.run import Progress, System
-from contramuse.probes.systems import MEL, MFCC, RANDOM
+from contramuse.probes.systems import MEL, MFCC
 
 if TYPE_CHECKING:
     from contramuse.catalogue.library import Library
@@ -149,17 +149,17 @@ def hearing_of(systems: Sequence[System], given: Sequence[Embeddings], *, sample
     columns: dict[str, tuple[str, slice]] = {}
     deaf: list[tuple[str, str]] = []
     width = 4 * baselines.COEFFICIENTS
-    for i, system in enumerate(systems):
+    for system in systems:
         if system.name in (MFCC, MEL):
             ears.setdefault("audio", _audio_ear(sample_rate))
             columns[system.name] = ("audio", slice(0, width) if system.name == MFCC else slice(width, None))
             continue
-        meta = given[i if i < len(given) else 0].meta
+        meta = given[system.given].meta
         try:
             if not meta.get("model_path"):
                 raise ModelFileError("its model is not at hand", fix="Embed with a model.")
             model = load(meta["model_path"])
-            model = model.randomised(seed) if system.name == RANDOM else model.giving(output_of(meta))
+            model = model.randomised(seed) if system.role == "baseline" else model.giving(output_of(meta))
         except ModelFileError as error:
             deaf.append((system.name, error.problem))
             continue

@@ -36,6 +36,7 @@ class System:
         note: how the vectors were made, one sentence.
         facts: hashes and settings for the record.
         segments: the windows of the tracks, where they are needed and there are any.
+        given: which of the embeddings that were given it is, or has the encoder of.
     """
 
     name: str
@@ -44,6 +45,7 @@ class System:
     note: str = ""
     facts: tuple[tuple[str, Any], ...] = ()
     segments: Segments | None = None
+    given: int = 0
 
 
 @dataclass

@@ -57,7 +57,7 @@ def model_systems(embeddings: Sequence[Embeddings], ids: Sequence[str], *, keep:
         EmbeddingsError: windows are wanted and were not kept.
     """
     systems: list[System] = []
-    for one in embeddings:
+    for number, one in enumerate(embeddings):
         place = {track: row for row, track in enumerate(one.ids.tolist())}
         name = _free(_called(one, alone=len(embeddings) == 1), [system.name for system in systems])
         keys = ("model_hash", "preprocessing_hash", "recipe_hash", "dim", "window", "hop", "model_path")
@@ -65,7 +65,8 @@ def model_systems(embeddings: Sequence[Embeddings], ids: Sequence[str], *, keep:
         facts = (*((key, one.meta.get(key)) for key in keys), *told)
         order = np.array([place[track] for track in ids])
         segments = Segments(*one.every_window()).take(order) if keep == "windows" else None
-        systems.append(System(name, "model", one.vectors[order], f"embeddings {one.root}", facts, segments))
+        note = f"embeddings {one.root}"
+        systems.append(System(name, "model", one.vectors[order], note, facts, segments, number))
     return systems
 
 
@@ -107,15 +108,14 @@ def compared_systems(
 ) -> list[System]:
     """The ``given`` embeddings and the ``baselines`` ("random", "mfcc", "mel") for the tracks at ``rows``.
 
-    Under ``keep`` "windows" encoders come with the vectors of their windows. Random weights are drawn for the first
-    model of ours; vectors of another program are of no architecture that is known here.
+    Under ``keep`` "windows" encoders come with the vectors of their windows. Random weights are drawn for every
+    architecture among the models; vectors of another program are of none that is known here.
     """
     ids = library.ids[rows].tolist()
     cache = cache_folder(library, given[0])
     found = model_systems(given, ids, keep=keep)
-    own = next((one for one in given if not foreign_name(one.meta)), None)
-    if "random" in baselines and own is not None:
-        found.append(random_baseline(library, own, ids=ids, seed=seed, cache=cache, progress=progress, keep=keep))
+    if "random" in baselines:
+        found += random_baselines(library, given, ids=ids, seed=seed, cache=cache, progress=progress, keep=keep)
     if {"mfcc", "mel"} & set(baselines):
         wanted = {MFCC: "mfcc", MEL: "mel"}
         audio = audio_baselines(library, rows=rows, cache=cache, progress=progress)
@@ -150,6 +150,34 @@ def audio_baselines(
         System(MFCC, "baseline", mfcc[rows], "mean and deviation of 20 MFCC and of their deltas over the whole track"),
         System(MEL, "baseline", mel[rows], "mean of 128 mel bands in decibels over the whole track"),
     ]
+
+
+def random_baselines(
+    library: Library,
+    given: Sequence[Embeddings],
+    *,
+    ids: Sequence[str],
+    seed: int,
+    cache: Path,
+    progress: Progress,
+    keep: str,
+) -> list[System]:
+    """Random weights of every architecture among ``given``: "random weights" of the first, the others by their name."""
+    found: list[System] = []
+    known: set[Any] = set()
+    for place, one in enumerate(given):
+        if foreign_name(one.meta):
+            continue
+        made = random_baseline(library, one, ids=ids, seed=seed, cache=cache, progress=progress, keep=keep)
+        key = (dict(made.facts)["model_hash"], one.meta["preprocessing_hash"])
+        if key in known:
+            continue
+        known.add(key)
+        name = f"{RANDOM} of {_called(one, alone=True)}" if found else RANDOM
+        found.append(
+            replace(made, name=_free(name, [system.name for system in found]) if found else RANDOM, given=place)
+        )
+    return found
 
 
 def random_baseline(
