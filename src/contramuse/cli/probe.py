@@ -32,7 +32,7 @@ def probe(
     ] = None,
     seeds: Annotated[int, typer.Option(help="How many seeds.")] = 3,
     resamples: Annotated[int, typer.Option(help="Bootstrap resamples.")] = 1000,
-    permutations: Annotated[int, typer.Option(help="Of the paired permutation tests.")] = 1000,
+    permutations: Annotated[int, typer.Option(help="Of the paired permutation tests.")] = 2000,
     resample: Annotated[
         str,
         typer.Option(help="What is drawn whole: auto (dataset's group, split's, artist), tracks, or a group."),
@@ -58,6 +58,7 @@ def probe(
     from contramuse.files import write_json
     from contramuse.probes import Settings
     from contramuse.probes import probe as run
+    from contramuse.probes.cache import remembered, results_key
     from contramuse.probes.table import tables
     from contramuse.probes.words import left_out
 
@@ -79,13 +80,13 @@ def probe(
         shares=tuple(_share(word) for word in split_words(shares)),
         share_rule=cast(Any, share_rule),
     )
+    catalogue = Library.open(library or embedded_library(opened))
+    others = [Embeddings.open(other) for other in against or ()]
     with Console(stderr=True).status("reading") as status:
-        results = run(
-            opened,
-            library=Library.open(library or embedded_library(opened)),
-            against=[Embeddings.open(other) for other in against or ()],
-            settings=settings,
-            progress=status.update,
+        results, kept = remembered(
+            opened.root / "probes",
+            results_key([opened, *others], catalogue, settings),
+            lambda: run(opened, library=catalogue, against=others, settings=settings, progress=status.update),
         )
     console = Console()
     for table in tables(results):
@@ -94,6 +95,9 @@ def probe(
         console.print(sentence, highlight=False, markup=False)
     if results["tasks"] and results["skipped"]:
         console.print(f"Left out: {'; '.join(left_out(results))}.", highlight=False, markup=False)
+    if kept:
+        said = f"Computed on {results['created']} from the same vectors, labels and settings; kept in"
+        console.print(f"{said} {opened.root / 'probes'}.", highlight=False, markup=False)
     if json is not None:
         write_json(json, results)
 

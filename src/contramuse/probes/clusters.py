@@ -35,7 +35,11 @@ def cluster_tracks(
         return None, "tracks", "Intervals are over single tracks, as asked for."
     if name != "auto":
         found = _numbers(library, rows, str(name))
-        return found, str(name), f"Intervals are over {_count(found)} of {name}, drawn whole, as asked for."
+        return (
+            found,
+            str(name),
+            f"Intervals draw whole groups, as asked for: {_count(found)} by {name}, of {len(rows)} tested tracks.",
+        )
     held = library.info.get("dataset") or {}
     few = ""
     for candidate in dict.fromkeys((held.get("group"), split_group(library), "artist")):
@@ -49,9 +53,9 @@ def cluster_tracks(
         if count == len(rows):
             continue
         if count < LEAST:
-            few = f": there are only {count} of {candidate}, too few to draw whole, so they may be too narrow"
+            few = f": {count} groups by {candidate} are too few to draw whole, so intervals may be too narrow"
             continue
-        said = f"Intervals are over {count} of {candidate}, drawn whole: {len(rows)} tested tracks are theirs."
+        said = f"Intervals draw whole groups: {count} by {candidate}, of {len(rows)} tested tracks."
         return found, candidate, said
     return None, "tracks", f"Intervals are over single tracks{few or ', as no two are known to belong together'}."
 

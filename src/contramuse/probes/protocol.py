@@ -56,7 +56,7 @@ class Settings:
     group: str | None = None
     seeds: int = 3
     resamples: int = 1000
-    permutations: int = 1000
+    permutations: int = 2000
     resample: str | None = "auto"
     seed: int = 0
     train_on: TrainOn = "tracks"
@@ -78,7 +78,7 @@ class Settings:
             ),
             ("--seeds", self.seeds, self.seeds >= 1, "Give 1 or more."),
             ("--resamples", self.resamples, self.resamples >= 100, "Give 100 or more; 1000 is the default."),
-            ("--permutations", self.permutations, self.permutations >= 100, "Give 100 or more; 1000 is the default."),
+            ("--permutations", self.permutations, self.permutations >= 100, "Give 100 or more; 2000 is the default."),
             ("--protocol", self.protocol, self.protocol in ("auto", "split", "folds"), "Give auto, split or folds."),
         ]
         checks += [("--probe", p, p in NAMES, f"Give {', '.join(NAMES)}.") for p in self.probes]

@@ -11,6 +11,9 @@ from rich.table import Table
 from contramuse.probes.ranked import metric_title
 from contramuse.probes.words import METRICS, spanned
 
+PLAIN, FILTERED = ("recall_at_1", "map"), ("precision_at_10", "ndcg_at_10", "mrr")
+"""Metrics of retrieval that a terminal shows, without and with a filter; the results hold all of them of both."""
+
 
 def tables(results: Mapping[str, Any]) -> Iterator[Table]:
     """One table per probe (fields by systems, first metrics), and one for retrieval."""
@@ -26,7 +29,7 @@ def tables(results: Mapping[str, Any]) -> Iterator[Table]:
         rows = [
             (f"{entry['group']} ({METRICS[metric]})", _cells(entry, metric, None, names), entry["chance"])
             for entry in results["retrieval"]
-            for metric in entry["metrics"]
+            for metric in (FILTERED if entry.get("filter") else PLAIN)
         ]
         yield _table(f"retrieval among {results['library']['tracks']} tracks", names, rows)
 

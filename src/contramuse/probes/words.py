@@ -54,6 +54,8 @@ def together(results: Mapping[str, Any], model: str) -> list[str]:
     held = holm([gap["p_permutation"] for _, gap in gaps])
     kept = [name for (name, _), one in zip(gaps, held, strict=True) if one]
     said = f"Of {len(gaps)} comparisons of {model} tested together (paired permutations, Holm at 5 %)"
+    if not kept and 20 * len(gaps) > results["protocol"].get("permutations", 0) + 1:
+        return [f"{said}, none could: {len(gaps)} need {20 * len(gaps)} permutations or more."]
     if not kept:
         return [f"{said}, none differs."]
     named = "all differ" if len(kept) == len(gaps) else f"{len(kept)} differ: {listed(kept)}"
