@@ -18,6 +18,7 @@ def test_classes_and_published_counts():
     assert set(SMALL_GENRES) < set(TOP_GENRES)
     assert list(TOP_GENRES) == sorted(TOP_GENRES)
     assert FMA().published() == {"train": 6400, "valid": 800, "test": 800}
+    assert [len(remote.md5) for remote in FMA(size="full").remote()] == [40, 40]
     assert len(set(SILENT) | set(SHORT)) == 21
 
 

@@ -99,6 +99,9 @@ def test_files_of_another_checksum_are_left_out_when_asked(tmp_path):
     reading = GiantStepsKey(verify="md5").read(tmp_path)
     assert len(reading.entries) == 6
     assert reading.left_out["checksum is another than published"] == [f"{TEST}/audio/99.LOFI.mp3"]
+    (tmp_path / TEST / "md5/3211.LOFI.md5").write_text("\n")
+    with pytest.raises(UserError, match=r"3211.LOFI.md5.*holds no checksum"):
+        GiantStepsKey(verify="md5").read(tmp_path)
 
 
 def test_a_library_of_keys(tmp_path):

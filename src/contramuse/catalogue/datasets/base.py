@@ -66,7 +66,7 @@ class Remote:
     Args:
         url: http or https.
         path: relative to the root, where it is kept.
-        md5: or sha256 (told apart by length), "" where none is published.
+        md5: or SHA-1 or SHA-256 (told apart by length), "" where none is published.
         size: bytes, 0 where it is not known.
         unpack: folder relative to the root into which the archive is unpacked, None for a plain file. Parts of a split
             archive (``mp3.zip.001`` ...) are joined when the last is there.
