@@ -28,7 +28,7 @@ OWN = {"folder", "csv"}
 """Readers of the user's own files: no home, no citation, and the classes are those that occur."""
 
 MINIS = Path(__file__).parents[1] / "catalogue/datasets"
-CHECKSUM = re.compile(r"([0-9a-f]{32}|[0-9a-f]{64})?")
+CHECKSUM = re.compile(r"([0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})?")
 
 
 def variants(name):
