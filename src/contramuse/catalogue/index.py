@@ -189,7 +189,8 @@ def final_verdict(plan: Plan, file: sqlite3.Row, row: int) -> str:
     if plan.roles.get(file["path"]) == "stem":
         return "ok" if verdict in ("too short", "silent") else verdict
     if plan.labels.duplicates == "each" and row >= 0:
-        return verdict
+        # An item of a published split is scored, whatever it sounds like; the note says that it is silent.
+        return "ok" if verdict in ("too short", "silent") and file["shard"] is not None else verdict
     return "duplicate" if verdict in KEPT and original(plan, file) != file["path"] else verdict
 
 
@@ -303,7 +304,8 @@ def _entries(journal: Journal, plan: Plan) -> Iterator[dict[str, Any]]:
         verdict = final_verdict(plan, file, plan.joined.rows[place])
         twin = shown(original(plan, file)) if verdict == "duplicate" else None
         problem = json.loads(file["tags"]).get("problem", "")
-        notes = (file["note"], problem, plan.notes.get(path), f"same audio as {twin}" if twin else "")
+        quiet = file["verdict"] if verdict == "ok" and file["verdict"] == "silent" and role == "track" else ""
+        notes = (quiet, file["note"], problem, plan.notes.get(path), f"same audio as {twin}" if twin else "")
         row: dict[str, Any] = {name: file[name] for name in names}
         row |= {"path": shown(path), "path_bytes": path, "role": role, "verdict": verdict, "duplicate_of": twin}
         yield row | {"note": "; ".join(note for note in notes if note), "labelled": plan.joined.rows[place] >= 0}

@@ -231,8 +231,8 @@ class GivenStems:
         return self
 
     def may_be(self, path: bytes) -> bool:
-        """Whether a file is a stem."""
-        return path in self._owners
+        """Any file may: what annotations name is kept, be it short or silent."""
+        return True
 
     def of(self, path: bytes) -> Found | None:
         """What there is to say of a file that is a stem; None for a track."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
+import soundfile
 
 from contramuse.errors import UserError
 from minidatasets import CODECS, broken, prepared, tone
@@ -16,8 +18,10 @@ def test_folders_are_classes_and_the_same_audio_stays_two_tracks(tmp_path):
     twin = tmp_path / "music/rock/twin.wav"
     twin.write_bytes((tmp_path / "music/rock/5.wav").read_bytes())
     broken(tmp_path / "music/jazz/broken.mp3")
+    soundfile.write(tmp_path / "music/rock/silent.wav", np.zeros(22050), 22050)
     library, checked = prepared("folder", tmp_path / "music", tmp_path / "library")
-    assert len(library) == len(CODECS) + 1
+    assert len(library) == len(CODECS) + 2
+    assert "rock/silent.wav" in library.paths  # an item of a published split is scored, whatever it sounds like
     assert len(set(library.ids)) == len(library)
     audio = dict(zip(library.paths, library.column("audio"), strict=True))
     assert audio["rock/twin.wav"] == audio["rock/5.wav"]

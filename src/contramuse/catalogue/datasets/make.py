@@ -18,7 +18,7 @@ from contramuse.catalogue.decoding import Decoding
 from contramuse.catalogue.grouping import Splitting
 from contramuse.catalogue.labels import Labels, parse_key
 from contramuse.catalogue.prepare import Summary, prepare
-from contramuse.catalogue.stems import DEFAULT, GivenStems, Naming
+from contramuse.catalogue.stems import GivenStems, Naming
 from contramuse.catalogue.track import SPLITS
 from contramuse.errors import ContramuseError, UserError
 from contramuse.files import replacing, write_json
@@ -190,7 +190,7 @@ def _stems(entries: Any) -> Naming:
     owners = {
         os.fsencode(path): (os.fsencode(entry.path), stem) for entry in entries for stem, path in entry.stems.items()
     }
-    return GivenStems(owners) if owners else DEFAULT
+    return GivenStems(owners)
 
 
 def write_table(reading: Reading, root: Path, file: Path) -> int:
