@@ -70,10 +70,11 @@ def dataset_page(name: str, dataset: Dataset) -> RenderableType:
     if dataset.needed():
         parts += [Text("\nlooked for below --root", style="bold"), _needed(dataset)]
     if remotes := dataset.remote():
-        more = f"\nand {len(remotes) - SHOWN} more" if len(remotes) > SHOWN else ""
+        more = f"\n  and {len(remotes) - SHOWN} more" if len(remotes) > SHOWN else ""
         size = sum(one.size for one in remotes)
         known = f" ({size / 1e9:,.1f} GB)" if size and all(one.size for one in remotes) else ""
-        listed = Text("\n".join(f"  {one.url}" for one in remotes[:SHOWN]) + more, overflow="fold")
+        urls = "\n".join(f"  {one.url}" for one in remotes[:SHOWN])
+        listed = Text(urls + more, no_wrap=True, overflow="ignore")  # whole, so that they can be copied
         parts += [Text(f"\nfetched by --download{known}", style="bold"), listed]
     return Group(*parts)
 

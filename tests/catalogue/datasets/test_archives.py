@@ -7,10 +7,16 @@ import os
 import shutil
 import stat
 import tarfile
+import warnings
 from collections import namedtuple
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from contramuse.catalogue.datasets import archives
 from contramuse.catalogue.datasets.archives import is_archive, joined_name, unpack
@@ -80,6 +86,26 @@ def test_an_archive_cut_into_pieces_is_read_as_one(tmp_path, kind, size):
         parts[-1].write_bytes(data[i : i + size])
     unpack(parts, tmp_path / "out", progress=lambda done, total: None)
     assert content(tmp_path / "out") == FILES
+
+
+STEP = st.sampled_from(["a", "b", "c.mp3", "..", ".", "", "~", "C:", "é", "a b"])
+PATHS = st.tuples(st.lists(STEP, min_size=1, max_size=4), st.sampled_from("/\\")).map(lambda p: p[1].join(p[0]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(names=st.lists(PATHS.filter(bool), min_size=1, max_size=5, unique=True), kind=st.sampled_from(["zip", ""]))
+def test_whatever_the_names_are_nothing_lands_outside(names, kind):
+    with TemporaryDirectory() as place:
+        home = Path(place)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of names that come twice
+            file = make(home, kind, {name: str(i).encode() for i, name in enumerate(names)})
+        before = {path.name for path in home.iterdir()}
+        with suppress(ContramuseError):
+            opened(file, home / "deep/out")
+        assert {path.name for path in home.iterdir()} == before | {"deep"}
+        assert [path.name for path in (home / "deep").iterdir()] == ["out"]
+        assert ".unpacking" not in os.listdir(home / "deep/out")
 
 
 def test_names():
@@ -194,6 +220,18 @@ def test_a_damaged_archive_is_told(tmp_path, kind, fault):
     with pytest.raises(ContramuseError, match=r"is damaged or no archive|leads out|device|bytes, not"):
         opened(file, tmp_path / "out")
     assert ".unpacking" not in os.listdir(tmp_path / "out")
+
+
+def test_a_member_without_a_name_is_refused(tmp_path):
+    file = zip_of(tmp_path / "x.zip", {"a": b"x"})
+    data = file.read_bytes()
+    place = data.rindex(b"PK\x01\x02")
+    nameless = data[: place + 28] + b"\0\0" + data[place + 30 : place + 46] + data[place + 47 :]
+    end = nameless.rindex(b"PK\x05\x06")
+    size = int.from_bytes(nameless[end + 12 : end + 16], "little") - 1
+    file.write_bytes(nameless[: end + 12] + size.to_bytes(4, "little") + nameless[end + 16 :])
+    with pytest.raises(ContramuseError, match="without a name"):
+        opened(file, tmp_path / "out")
 
 
 def test_an_encrypted_zip_is_refused(tmp_path):

@@ -157,6 +157,8 @@ class _Unpacking:
 
     def inside(self, name: str) -> Path:
         r"""Where a member goes; both ``/`` and ``\`` part folders, so that a name means the same everywhere."""
+        if not name:
+            raise self.refused("holds a member without a name")
         steps = [step for step in name.replace("\\", "/").split("/") if step not in ("", ".")]
         if name.startswith(("/", "\\")) or re.match("[A-Za-z]:", name) or ".." in steps or "\0" in name:
             raise self.refused("leads out of the folder", name)
