@@ -128,7 +128,7 @@ def test_albums_of_two_artists_with_one_title_are_two(folder, tmp_path):
     found = standings(folder, np.arange(24), 5.0, folder=tmp_path, progress=quiet)
     album = next(g for g in found.groups if g.name == "album")
     assert len({name for own in album.members for name in own}) == 12
-    assert len(np.unique(found.artist_clusters)) == 6
+    assert len(np.unique(found.clusters)) == 6
 
 
 def test_tempo_and_genre_of_the_library_go_before_estimates(tmp_path):
@@ -151,7 +151,7 @@ def test_without_tags_folders_are_what_is_known(tmp_path):
     )  # fmt: skip
     found = standings(bare, np.arange(24), 5.0, folder=tmp_path, progress=quiet)
     assert [g.name for g in found.groups] == ["folder"]
-    assert len(np.unique(found.artist_clusters)) == 24
+    assert len(np.unique(found.clusters)) == 24
 
 
 def test_less_is_better_of_hubs_and_orphans():

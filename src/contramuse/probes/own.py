@@ -133,7 +133,7 @@ def own(
         )  # fmt: skip
         for name, values, at, note in found:
             facts = {"group": name, "note": note, "queries": len(at)}
-            measures.append(Measure("near_duplicates", values, standing.artist_clusters[at], facts))
+            measures.append(Measure("near_duplicates", values, standing.clusters[at], facts))
     results, differences = _told(measures, compared, settings)
     part = {
         "tracks": {"compared": len(rows), "of": everything},
@@ -175,7 +175,7 @@ def _together(
                 "best": round(float((np.minimum(counts[queries], k) / k).mean()), 6), "note": group.note,
             }  # fmt: skip
             values = {name: one[:, :k].mean(axis=1) for name, one in right.items()}
-            found.append(Measure("precision", values, standing.artist_clusters[queries], facts))
+            found.append(Measure("precision", values, standing.clusters[queries], facts))
     return found
 
 
@@ -213,23 +213,23 @@ def _sizes(member: Any, relevant: Table, excluded: Table | None) -> tuple[NDArra
 
 def _hubs(vectors: Mapping[str, NDArray[np.float32]], standing: Standing) -> list[Measure]:
     counts = {name: occurrences(nearest(x, k=K)) for name, x in vectors.items()}
-    common = {"k": K, "queries": len(standing.artist_clusters)}
+    common = {"k": K, "queries": len(standing.clusters)}
     skewed = {name: one.astype(np.float64) for name, one in counts.items()}
     absent = {name: (one == 0).astype(np.float64) for name, one in counts.items()}
     note = f"skewness of how often a track is among the {K} nearest of others; 0: all are as often"
     return [
-        Measure("hubness", skewed, standing.artist_clusters, {**common, "note": note}),
+        Measure("hubness", skewed, standing.clusters, {**common, "note": note}),
         Measure(
-            "orphans", absent, standing.artist_clusters,
+            "orphans", absent, standing.clusters,
             {**common, "note": f"share of tracks that are among the {K} nearest of no other track"},
         ),
     ]  # fmt: skip
 
 
 def _agreements(vectors: Mapping[str, NDArray[np.float32]], standing: Standing, progress: Progress) -> list[Measure]:
-    """Share of the neighbours by other artists that have the tempo, or a close key, of the track."""
+    """Share of the neighbours of other owners (artists) that have the tempo, or a close key, of the track."""
     found = []
-    other = None if standing.artist is None else sharing(related(standing.artist))
+    other = None if standing.owner is None else sharing(related(standing.owner))
     asked: list[tuple[str, Any, Callable[..., NDArray[np.bool_]]]] = [
         ("tempo", standing.tempo, tempo_key.same_tempo), ("key", standing.key, tempo_key.close_keys)
     ]  # fmt: skip
@@ -251,7 +251,7 @@ def _agreements(vectors: Mapping[str, NDArray[np.float32]], standing: Standing, 
             "k": K, "queries": len(queries), "chance": _chance_agreement(value, queries, same, other),
             "note": f"{standing.facts[name]}; {AGREE[name]}",
         }  # fmt: skip
-        found.append(Measure(name, values, standing.artist_clusters[queries], facts))
+        found.append(Measure(name, values, standing.clusters[queries], facts))
     return found
 
 
@@ -289,6 +289,10 @@ def _told(
         which = {key: measure.facts[key] for key in ("group", "k") if key in measure.facts}
         for a, b, gap in compare(scored, roles, measure.name):
             told = difference_json(gap)
+            # Centring moves exact ties, which shares of few tracks have many of, to one side of zero.
+            raw = np.quantile(scored[a].resampled[measure.name] - scored[b].resampled[measure.name], (0.025, 0.975))
+            if raw[0] <= 0 <= raw[1]:
+                told["verdict"] = "not distinguished"
             if measure.name in LESS_IS_BETTER:
                 told["verdict"] = {"better": "worse", "worse": "better"}.get(told["verdict"], told["verdict"])
             differences.append({"system": a, "against": b, "measure": measure.name, **which, **told})

@@ -65,7 +65,7 @@ def _what(one: Mapping[str, Any], model: str) -> str:
     if one["measure"] == "near_duplicates":
         return f"{model}: {_percent(value)} of the copies find their original first ({one['group']})"
     what = "its tempo" if one["measure"] == "tempo" else "a close key"
-    return f"{model}: {_percent(value)} of the {one['k']} nearest tracks by other artists have {what}{by_chance}"
+    return f"{model}: {_percent(value)} of the {one['k']} nearest tracks of other artists have {what}{by_chance}"
 
 
 def _percent(value: float) -> str:

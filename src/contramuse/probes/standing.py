@@ -46,16 +46,17 @@ class Standing:
 
     Args:
         groups: what tracks may share.
-        artist: of every track, None where no artist is known.
-        artist_clusters: int64 [n], a track without an artist is its own; what the bootstrap draws.
+        owner: what is too close to be asked of neighbours: the tracks' artist; where no artist is known their album, or
+            the recording that they are excerpts of; None where nothing is known.
+        clusters: int64 [n] by owner, a track without one is its own; what the bootstrap draws.
         tempo: beats per minute [n], NaN where unknown; None: not at all.
         key: positions in ``KEYS`` [n], -1 where unknown; None: not at all.
         facts: where each is from, in words.
     """
 
     groups: Sequence[Group]
-    artist: Members | None
-    artist_clusters: NDArray[np.int64]
+    owner: Members | None
+    clusters: NDArray[np.int64]
     tempo: NDArray[np.float64] | None
     key: NDArray[np.int64] | None
     facts: dict[str, Any]
@@ -91,9 +92,11 @@ def standings(
         note = "among all other tracks; the files have neither artist, album nor genre"
         groups.append(Group("folder", membership(library, "folder", rows), None, note))
     tempo, key, said = _tempo_and_key(library, rows, seconds, folder=folder, progress=progress)
-    number = np.full(len(rows), -1, np.int64) if artist is None else codes(artist)
+    recording = _known_groups(library, "track", rows)
+    owner = next((one for one in (artist, album, recording) if one is not None), None)
+    number = np.full(len(rows), -1, np.int64) if owner is None else codes(owner)
     alone = np.arange(len(rows)) + int(number.max(initial=-1)) + 1
-    return Standing(groups, artist, np.where(number < 0, alone, number), tempo, key, facts | said)
+    return Standing(groups, owner, np.where(number < 0, alone, number), tempo, key, facts | said)
 
 
 def _known_groups(library: Library, name: str, rows: NDArray[np.int64]) -> Members | None:
@@ -139,13 +142,13 @@ def _tempo_and_key(
         said |= {} if key is not None else {"key": "not known"}
     elif tempo is None or key is None:
         heard = _estimated(library, rows, seconds, folder=folder, progress=progress)
-        guessed = "estimated from the audio (right on {:.0f} % of tracks of the built-in corpus)"
+        guessed = "estimated from the audio (right on {:.0f} % of tracks of the built-in corpus{})"
         if tempo is None:
-            tempo = heard[0]
-            said["tempo"] = guessed.format(100 * tempo_key.ACCURACY["tempo or its half or double"])
+            tempo, right = heard[0], tempo_key.ACCURACY["tempo or its half or double"]
+            said["tempo"] = guessed.format(100 * right, ", but for a factor of 2")
         if key is None:
             key = heard[1]
-            said["key"] = guessed.format(100 * tempo_key.ACCURACY["key"])
+            said["key"] = guessed.format(100 * tempo_key.ACCURACY["key"], "")
     return tempo, key, said
 
 
