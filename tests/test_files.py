@@ -4,7 +4,7 @@ import os
 import pytest
 
 from contramuse.errors import StorageError, UserError
-from contramuse.files import check_output, printable, replacing, stable_hash, write_json
+from contramuse.files import check_output, printable, replacing, stable_hash, told_apart, write_json
 
 
 def test_a_file_is_replaced_whole_and_nothing_is_left_beside_it(tmp_path):
@@ -69,3 +69,9 @@ def test_an_output_needs_a_name_in_utf8(tmp_path):
     check_output(tmp_path / "é\n", name="--out")
     with pytest.raises(UserError, match=r"--out: '.*\\\\xff': is a name that is not UTF-8"):
         check_output(tmp_path / os.fsdecode(b"\xff"), name="--out")
+
+
+def test_folders_of_one_name_are_told_apart(tmp_path):
+    paths = [tmp_path / "a" / "run", tmp_path / "b" / "run", tmp_path / "c"]
+    assert list(told_apart(paths).values()) == ["a/run", "b/run", "c"]
+    assert told_apart([tmp_path / "a" / "run"]) == {tmp_path / "a" / "run": "run"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,17 @@ def printable(name: str) -> str:
         if "\udc80" <= c <= "\udcff" else c.encode("unicode_escape").decode()
         for c in name
     )  # fmt: skip
+
+
+def told_apart(paths: Sequence[Path]) -> dict[Path, str]:
+    """A name for every path: that of its folder, with as many of the folders above as tell it from the others."""
+    whole = {path: path.resolve().parts for path in paths}
+    names = {}
+    for path, parts in whole.items():
+        rest = [other for other in whole.values() if other != parts]
+        n = next((n for n in range(1, len(parts)) if all(other[-n:] != parts[-n:] for other in rest)), len(parts))
+        names[path] = "/".join(parts[-n:])
+    return names
 
 
 def stable_hash(value: Any, length: int = 16) -> str:

@@ -14,7 +14,7 @@ from jaxtyping import Int
 
 from contramuse.embeddings.store import corrupted_by, foreign_name
 from contramuse.errors import EmbeddingsError
-from contramuse.files import replacing, stable_hash
+from contramuse.files import replacing, stable_hash, told_apart
 from contramuse.probes import baselines
 from contramuse.probes.run import Progress, System
 from contramuse.probes.segments import Segments
@@ -57,9 +57,10 @@ def model_systems(embeddings: Sequence[Embeddings], ids: Sequence[str], *, keep:
         EmbeddingsError: windows are wanted and were not kept.
     """
     systems: list[System] = []
+    names = _names(embeddings)
     for number, one in enumerate(embeddings):
         place = {track: row for row, track in enumerate(one.ids.tolist())}
-        name = _free(_called(one, alone=len(embeddings) == 1), [system.name for system in systems])
+        name = _free(names[number], [system.name for system in systems])
         keys = ("model_hash", "preprocessing_hash", "recipe_hash", "dim", "window", "hop", "model_path")
         told = (("corrupt", corrupted_by(one.meta) or None), ("foreign", one.meta.get("foreign")))
         facts = (*((key, one.meta.get(key)) for key in keys), *told)
@@ -70,20 +71,28 @@ def model_systems(embeddings: Sequence[Embeddings], ids: Sequence[str], *, keep:
     return systems
 
 
-def _called(embeddings: Embeddings, *, alone: bool) -> str:
-    """The recipe of the model, and the folder where several are compared; the folder where the model is not at hand.
+def _names(embeddings: Sequence[Embeddings]) -> list[str]:
+    """The recipe of each model, with the folder where several have one recipe; the folder where no model is at hand.
 
     Vectors of another program have the name that they were given.
     """
-    if given := foreign_name(embeddings.meta):
-        return given
-    folder = embeddings.root.resolve().name
+    folders = told_apart([one.root for one in embeddings])
+    recipes = [_recipe(one) for one in embeddings]
+    names = []
+    for one, recipe in zip(embeddings, recipes, strict=True):
+        folder = folders[one.root]
+        own = folder if recipe is None else recipe if recipes.count(recipe) == 1 else f"{recipe} ({folder})"
+        names.append(foreign_name(one.meta) or own + _corrupted(one.meta))
+    return names
+
+
+def _recipe(embeddings: Embeddings) -> str | None:
+    """Name of the recipe of the model, None where it is not at hand."""
     try:
         info = json.loads((Path(embeddings.meta["model_path"]) / "model.json").read_text(encoding="utf-8"))
-        name = str(info["recipe"]["name"])
+        return str(info["recipe"]["name"])
     except (OSError, ValueError, KeyError, TypeError):
-        return folder + _corrupted(embeddings.meta)
-    return (name if alone else f"{name} ({folder})") + _corrupted(embeddings.meta)
+        return None
 
 
 def _corrupted(meta: Mapping[str, Any]) -> str:

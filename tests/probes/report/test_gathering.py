@@ -5,7 +5,7 @@ import pytest
 import reportparts
 from contramuse.errors import UserError
 from contramuse.probes.report import Sources, assemble, build_page, gather_sources
-from contramuse.probes.report.gathering import kind_of, told_apart
+from contramuse.probes.report.gathering import kind_of
 from contramuse.probes.report.joining import join, joined, renamed
 from contramuse.probes.report.sources import Session
 
@@ -63,12 +63,6 @@ def test_an_evaluation_brings_its_models(tmp_path):
     found = gather_sources([reportparts.written(tmp_path / "e" / "evaluation.json", content).parent])
     assert [one.name for one in found.trained] == ["run"]
     assert found.embeddings == ()
-
-
-def test_folders_of_one_name_are_told_apart(tmp_path):
-    paths = [tmp_path / "a" / "run", tmp_path / "b" / "run", tmp_path / "c"]
-    assert list(told_apart(paths).values()) == ["a/run", "b/run", "c"]
-    assert told_apart([tmp_path / "a" / "run"]) == {tmp_path / "a" / "run": "run"}
 
 
 def test_a_run_is_read_as_far_as_it_goes(tmp_path):

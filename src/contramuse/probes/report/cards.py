@@ -22,7 +22,9 @@ EXPLAINED = {
     "r2": "share of variance explained; 0 is answering the mean",
     "recall_at_1": "the nearest track is of the same group",
     "map": "mean average precision",
-    "ndcg_at_10": "what was hidden stands early; 1 is the best order",
+    "ndcg_at_10": "what is sought stands early; 1 is the best order",
+    "precision_at_10": "share of the ten nearest that is of the same group",
+    "mrr": "one over the rank of the first that is of the same group",
     "r_precision": "share of the first h that was hidden, h as many as were hidden",
     "clicks": "pages of ten until the first is found; smaller is better",
 }

@@ -63,11 +63,11 @@ def whisker(
     parts += [f'<line class="grid" x1="{x(t)}" x2="{x(t)}" {upright}/>' for t in ticks(low, high)]
     if floor is not None:
         parts.append(f'<line class="floor" x1="{x(floor)}" x2="{x(floor)}" {upright}/>')
-    parts += [f'<g class="{other}"><circle class="dot" cx="{x(v)}" cy="{middle}" r="3"/></g>' for other, v in others]
     if cell["low"] is not None:
         parts.append(f'<line class="span" x1="{x(cell["low"])}" x2="{x(cell["high"])}" y1="{middle}" y2="{middle}"/>')
         caps = f'y1="{middle - 4}" y2="{middle + 4}"'
         parts += [f'<line class="cap" x1="{x(cell[k])}" x2="{x(cell[k])}" {caps}/>' for k in ("low", "high")]
+    parts += [f'<g class="{other}"><circle class="dot" cx="{x(v)}" cy="{middle}" r="3"/></g>' for other, v in others]
     if cell["value"] is not None:
         parts.append(dot(css, x(cell["value"]), middle))
     return "".join([*parts, "</svg>"])

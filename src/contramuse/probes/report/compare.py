@@ -66,7 +66,7 @@ def _forest(
     system: str, against: str, gaps: Sequence[tuple[str, Mapping[str, Any]]], width: float, metrics: Mapping[str, str]
 ) -> str:
     rows = "".join(
-        f'<div class="row"><span class="system" title="{escape(name)}">{escape(name)} '
+        f'<div class="row"><span class="system" title="{escape(name)}">{escape(_shorter(name))} '
         f"<small>{escape(metrics.get(name, ''))}</small></span>"
         f'{_line(gap, width)}<span class="value">{_signed(gap["value"])}</span></div>'
         for name, gap in gaps
@@ -76,6 +76,10 @@ def _forest(
         f'<p class="sides"><span>&larr; {escape(against)}</span><span>{escape(system)} &rarr;</span></p>{rows}'
         f'<div class="row"><span></span>{axis(-width, width)}<span></span></div></article>'
     )
+
+
+def _shorter(name: str) -> str:
+    return name.replace("retrieval by ", "same ", 1)
 
 
 def _signed(value: float | None) -> str:

@@ -11,6 +11,7 @@ from contramuse.errors import LibraryError, UserError
 from contramuse.probes.report.assembled import Report, system_of
 from contramuse.probes.report.cards import chosen, metric_name
 from contramuse.probes.report.leaks import leaks_of
+from contramuse.probes.report.probing import CHANCE
 from contramuse.probes.report.sources import Session, Trained
 from contramuse.probes.words import figure, listed, lost_to, not_above_floor
 
@@ -54,7 +55,7 @@ def trial(session: Session, results: Results, system: str | None) -> Trial:
                 c["system"]: c for c in chosen(task["results"], metric=metric, probe=probe if "field" in task else None)
             }
             if system in cells:
-                floor = task["floor"].get(metric) if "floor" in task else task["chance"]
+                floor = task["floor"].get(metric) if "floor" in task else task["chance"] if metric in CHANCE else None
                 others = tuple(_score(cells[n]) if n in cells else None for n in baselines)
                 title = task.get("field") or f"same {task['group']}"
                 how = f"{probe} probe" if "field" in task else "cosine"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from contramuse.errors import LibraryError, UserError
+from contramuse.files import told_apart
 from contramuse.probes.report.sources import Ledger, Session, Sources, Trained
 
 if TYPE_CHECKING:
@@ -93,17 +94,6 @@ def _title(given: Sequence[tuple[Kind, Path]], names: Mapping[Path, str]) -> str
     """Of the page: names of the runs, else of what was given first."""
     runs = [path for kind, path in given if kind == "run"] or [path for _, path in given[:1]]
     return ", ".join(names[path].removesuffix(".json") for path in runs)
-
-
-def told_apart(paths: Sequence[Path]) -> dict[Path, str]:
-    """A name for every path: that of its folder, with as many of the folders above as tell it from the others."""
-    whole = {path: path.resolve().parts for path in paths}
-    names = {}
-    for path, parts in whole.items():
-        rest = [other for other in whole.values() if other != parts]
-        n = next((n for n in range(1, len(parts)) if all(other[-n:] != parts[-n:] for other in rest)), len(parts))
-        names[path] = "/".join(parts[-n:])
-    return names
 
 
 def kind_of(path: Path) -> Kind:

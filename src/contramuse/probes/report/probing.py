@@ -14,6 +14,10 @@ from contramuse.probes.report.sources import Session
 from contramuse.probes.words import comparisons, figure, listed, not_above_floor, spanned
 
 Results = Mapping[str, Any]
+SHOWN = 2
+"""Metrics of retrieval that are drawn."""
+CHANCE = frozenset({"recall_at_1", "precision_at_10"})
+"""Metrics of retrieval that have the share of the sought tracks as their mean by chance."""
 
 
 def findings(report: Report) -> str:
@@ -108,8 +112,8 @@ def _caveats(results: Results, *, heard: bool) -> str:
     notes = [
         f"<b>How to read it.</b> {escape(results['primary_probe'].capitalize())} probe on frozen embeddings, "
         f"{escape(protocol['name'])}; {_counted(len(protocol['seeds']), 'seed')} (a seed changes "
-        f"{escape(protocol['seed_varies'])}). Whiskers are 95 % bootstrap intervals over "
-        f"{escape(str(protocol['resampled']))}, {protocol['resamples']:,} resamples. Better and worse are said only "
+        f"{escape(protocol['seed_varies'])}). Whiskers are 95 % bootstrap intervals, {protocol['resamples']:,} "
+        f"resamples. {escape(_resampled(protocol))} Better and worse are said only "
         "where the paired 95 % interval of the difference leaves out zero; about one comparison in twenty does so "
         "by chance alone.",
     ]
@@ -124,6 +128,10 @@ def _caveats(results: Results, *, heard: bool) -> str:
         listed = "; ".join(f"{escape(s['field'])}: {escape(s['reason'])}" for s in results["skipped"])
         notes.append(f"Not probed: {listed}.")
     return "".join(f'<p class="note">{note}</p>' for note in notes)
+
+
+def _resampled(protocol: Results) -> str:
+    return str(protocol.get("resampled_said") or f"What is resampled are {protocol['resampled']}.")
 
 
 def _counted(n: int, what: str) -> str:
@@ -156,11 +164,23 @@ def retrieval_section(report: Report) -> str:
 def _retrieval(report: Report, results: Results) -> str:
     if not results["retrieval"]:
         return ""
-    cards = "".join(_card(report, task, metric, None) for task in results["retrieval"] for metric in task["metrics"])
+    cards = "".join(
+        _card(report, task, metric, None) for task in results["retrieval"] for metric in task["metrics"][:SHOWN]
+    )
+    names = [s["name"] for s in results["systems"]]
+    rows = []
+    for task in results["retrieval"]:
+        for metric in task["metrics"]:
+            found = {c["system"]: spanned(c) for c in chosen(task["results"], metric=metric)}
+            chance = task["chance"] if metric in CHANCE else None
+            values = [*(found.get(name, "") for name in names), "" if chance is None else figure(chance)]
+            rows.append([(f"same {task['group']}", metric_name(metric)), *values])
     return (
         "<p class='note'>Every track asks for its nearest other tracks by cosine similarity, after each dimension was "
-        "standardised over the collection; no labels are used.</p>"
+        "standardised over the collection; no labels are used. Where it says other artists (or albums), tracks of the "
+        "same one are no answers.</p>"
         f"{legend(report, results['systems'], floor='chance')}<div class='cards'>{cards}</div>"
+        f"<details><summary>All metrics</summary>{table(['asked for', *names, 'chance'], rows)}</details>"
     )
 
 
@@ -169,7 +189,7 @@ def _card(report: Report, task: Results, metric: str, probe: str | None) -> str:
     if not cells:  # numbers have no prototypes
         return ""
     name = task.get("field") or f"same {task['group']}"
-    floor = task["floor"].get(metric) if "floor" in task else task["chance"]
+    floor = task["floor"].get(metric) if "floor" in task else task["chance"] if metric in CHANCE else None
     left_out = f", {task['tags_left_out']} tags left out" if task.get("tags_left_out") else ""
     if "field" in task:
         classes = f", {task['classes']} classes" if task["classes"] else ""
