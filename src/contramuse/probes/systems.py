@@ -182,7 +182,7 @@ def random_baselines(
         if key in known:
             continue
         known.add(key)
-        name = f"{RANDOM} of {_called(one, alone=True)}" if found else RANDOM
+        name = f"{RANDOM} of {_names([one])[0]}" if found else RANDOM
         found.append(
             replace(made, name=_free(name, [system.name for system in found]) if found else RANDOM, given=place)
         )
