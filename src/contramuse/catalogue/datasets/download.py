@@ -45,6 +45,9 @@ def fetch_all(
     record, failures = _Record(root / RECORD), []
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
                TimeRemainingColumn())  # fmt: skip
+    known = sum(remote.size for remote in remotes)
+    size = f", {known / 1e9:,.1f} GB" if known and all(remote.size for remote in remotes) else ""
+    console.print(f"download   {len(remotes)} files{size}, into {root}", markup=False)
     with Progress(*columns, console=console, transient=True) as bars:
         for group in _groups(remotes):
             try:
