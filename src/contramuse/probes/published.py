@@ -118,13 +118,16 @@ PROTOCOLS: dict[str, Published] = {
     ),
     "fma_small": Published(dataset="fma", choices={"size": "small", "labels": "genre_top"}, fields=("genre",)),
     "fma_medium": Published(
-        dataset="fma", choices={"size": "medium", "labels": "genre_top"}, fields=("genre",), metrics=("balanced_accuracy", "accuracy")
+        dataset="fma", choices={"size": "medium", "labels": "genre_top"}, fields=("genre",),
+        metrics=("balanced_accuracy", "accuracy"),
     ),
     "nsynth_pitch": Published(dataset="nsynth", choices={"field": "pitch"}, fields=("pitch",)),
     "nsynth_family": Published(dataset="nsynth", choices={"field": "family"}, fields=("family",)),
     "nsynth_source": Published(dataset="nsynth", choices={"field": "source"}, fields=("source",)),
     "vocalset_singer": Published(dataset="vocalset", choices={"field": "singer"}, fields=("singer",)),
-    "vocalset_technique": Published(dataset="vocalset", choices={"field": "technique", "techniques": "ten"}, fields=("technique",)),
+    "vocalset_technique": Published(
+        dataset="vocalset", choices={"field": "technique", "techniques": "ten"}, fields=("technique",)
+    ),
     "giantsteps_key": Published(dataset="giantsteps_key", fields=("key",), metrics=("key_score", "accuracy")),
     "emomusic": Published(dataset="emomusic", fields=("arousal", "valence"), metrics=("r2",), probes=("linear",)),
     "medleydb": Published(dataset="medleydb", fields=("instrument",), metrics=("accuracy", "balanced_accuracy")),
