@@ -110,8 +110,10 @@ def test_noise_stays_at_chance_and_names_no_winner(library, tmp_path):
         assert abs(found["tags", "roc_auc"]["value"] - 0.5) < 0.12
         assert found["tempo", "r2"]["value"] < 0.1
     gaps = [g for t in results["tasks"] for g in t["differences"]]
-    named = [g for g in gaps if g["verdict"] != "not distinguished"]
-    assert len(named) <= 0.2 * len(gaps)
+    # Two metrics of one task share their luck: the first of each is counted.
+    first = [g for t in results["tasks"] for g in t["differences"] if g["metric"] == t["metrics"][0]]
+    named = [g for g in first if g["verdict"] != "not distinguished"]
+    assert len(named) <= 0.2 * len(first)
     for gap in gaps:
         assert (gap["verdict"] == "not distinguished") == (gap["low"] <= 0 <= gap["high"])
 

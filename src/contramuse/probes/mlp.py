@@ -18,6 +18,8 @@ LOOK, PATIENCE = 4, 5
 the end."""
 PASSES = 20
 """Passes over the tracks, where that is more than ``steps``."""
+MANY, SLOWER = 20, 3
+"""Steps a pass from which on the learning rate is divided: there are then enough of them."""
 LEAST = 0.005
 """Relative fall of the validation loss that counts as one."""
 
@@ -32,7 +34,7 @@ class MLP(Probe):
         classes: c, outputs (1 for numeric).
         seed: of the first weights and the order of the tracks.
         hidden: units.
-        lr: learning rate of AdamW.
+        lr: learning rate of AdamW; a third of it where there are many tracks.
         weight_decay: of AdamW.
         batch: tracks per step.
         steps: largest number of steps, if that is not less than 20 passes over the tracks.
@@ -71,7 +73,8 @@ class MLP(Probe):
         self.weights_ = self._first(x.shape[1], generator)
         inputs, target = torch.as_tensor(x, dtype=torch.float32), self._target(y)
         seen = None if valid is None else (torch.as_tensor(valid[0], dtype=torch.float32), self._target(valid[1]))
-        optimizer = torch.optim.AdamW(self.weights_, lr=self.lr, weight_decay=self.weight_decay, fused=True)
+        lr = self.lr / (SLOWER if len(inputs) // self.batch >= MANY else 1)
+        optimizer = torch.optim.AdamW(self.weights_, lr=lr, weight_decay=self.weight_decay, fused=True)
         best, kept, waited = float("inf"), self.weights_, 0
         self.steps_ = max(self.steps, PASSES * (len(inputs) // self.batch))
         look = max(LOOK, len(inputs) // self.batch // 4)

@@ -146,7 +146,9 @@ def make_protocol(
         "resamples": settings.resamples,
         "permutations": settings.permutations,
         "level": 0.95,
-        "selection": "smallest loss on the validation tracks; standardisation is learnt on the training tracks",
+        "selection": "on the validation tracks: accuracy (classes), macro average precision (tags) or squared error; "
+        "accuracies within half a standard error count as equal, then the setting nearest to C = 1 or k = 10; the MLP "
+        "is stopped by the loss; standardisation is learnt on the training tracks",
         "final_fit": "linear and k-NN on training and validation tracks with the setting chosen; "
         "the MLP on training tracks, stopped by the validation tracks",
         "trained_with_labels": list(taught),
