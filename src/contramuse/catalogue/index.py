@@ -22,7 +22,7 @@ from contramuse.catalogue.decoding import KEPT
 from contramuse.catalogue.journal import Journal
 from contramuse.catalogue.labels import Joined, Labels, join_rows
 from contramuse.catalogue.stems import DEFAULT, Naming, Table, stream_names
-from contramuse.catalogue.track import Kind, LabelField
+from contramuse.catalogue.track import KEYS, Kind, LabelField
 from contramuse.files import replacing, stable_hash
 
 BATCH = 4096
@@ -92,7 +92,8 @@ def make_plan(journal: Journal, labels: Labels, *, folder: Path, beside: Path, s
     plan = Plan(labels, joined, names=names)
     separated = journal.separated()
     genres: Counter[str] = Counter()
-    years: set[int] = set()
+    numbers: dict[str, set[float]] = {"year": set(), "tempo": set()}
+    keys: set[str] = set()
     several = False
     for place, file in enumerate(journal.files()):
         _role(plan, table, file)
@@ -106,7 +107,9 @@ def make_plan(journal: Journal, labels: Labels, *, folder: Path, beside: Path, s
         tags = json.loads(file["tags"])
         genres.update(tags.get("genre", ()))
         several |= len(tags.get("genre", ())) > 1
-        years |= {tags["year"]} if "year" in tags else set()
+        for name, found in numbers.items():
+            found |= {tags[name]} if name in tags else set()
+        keys |= {tags["key"]} if "key" in tags else set()
         artists, album = _owner(labels, row, tags)
         plan.kept.append(Kept(file["path"], _identity(labels, file), row, artists, album))
         plan.stems[file["path"]] += _streams(file, tags)
@@ -121,8 +124,11 @@ def make_plan(journal: Journal, labels: Labels, *, folder: Path, beside: Path, s
     if len(genres) > 1 and "genre" not in plan.fields:
         kind: Kind = "multilabel" if several else "multiclass"
         plan.fields["genre"] = LabelField("genre", kind, tuple(sorted(genres)), "file tags")
-    if len(years) > 1 and "year" not in plan.fields:
-        plan.fields["year"] = LabelField("year", "numeric", (), "file tags")
+    for name, found in numbers.items():
+        if len(found) > 1 and name not in plan.fields:
+            plan.fields[name] = LabelField(name, "numeric", (), "file tags")
+    if len(keys) > 1 and "key" not in plan.fields:
+        plan.fields["key"] = LabelField("key", "key", KEYS, "file tags")
     return plan
 
 
