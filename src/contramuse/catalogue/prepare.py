@@ -29,7 +29,7 @@ from contramuse.catalogue.journal import Journal
 from contramuse.catalogue.labels import Labels, read_labels
 from contramuse.catalogue.named import leave_unlabelled
 from contramuse.catalogue.scan import scan
-from contramuse.catalogue.stems import DEFAULT, Naming
+from contramuse.catalogue.stems import DEFAULT, GivenStems, Naming
 from contramuse.catalogue.track import FORMAT
 from contramuse.errors import StorageError, UserError
 from contramuse.files import check_output, stable_hash, write_json
@@ -301,7 +301,7 @@ def _lines(plan: index.Plan, said: Sequence[str]) -> list[str]:
 
 def _stem_lines(plan: index.Plan, stems: Naming) -> list[str]:
     """Whether the pattern that was given fits the folder."""
-    if stems is DEFAULT:
+    if stems is DEFAULT or (isinstance(stems, GivenStems) and not len(stems)):
         return []
     count = sum(role == "stem" for role in plan.roles.values())
     if not count:

@@ -221,10 +221,13 @@ class GivenStems:
         owners: path of a stem -> path of its track and name of the stem.
     """
 
-    text = "as the annotations say"
+    text = "the annotations"
 
     def __init__(self, owners: Mapping[bytes, tuple[bytes, str]]) -> None:
         self._owners = dict(owners)
+
+    def __len__(self) -> int:
+        return len(self._owners)
 
     def table(self, paths: Sequence[bytes]) -> GivenStems:
         """Itself: names of files do not matter."""

@@ -24,7 +24,7 @@ def test_rows_find_their_files_and_columns_their_kinds(tmp_path):
     ]  # fmt: skip
     assert checked.missing == ["music/absent.mp3"]
     kinds = {name: field.kind for name, field in library.fields.items()}
-    assert kinds == {"genre": "multiclass", "tempo": "numeric", "mood": "multilabel"}
+    assert kinds == {"genre": "multiclass", "tempo": "numeric", "mood": "multilabel", "year": "numeric"}
     split = dict(zip(library.paths, library.column("split"), strict=True))
     assert (split["music/jazz/c.ogg"], split['music/rock/it"s.flac']) == ("test", "valid")
     artists = dict(zip(library.paths, library.groups("artist"), strict=True))

@@ -93,6 +93,7 @@ def test_other_checksums_are_left_out_on_wish(tmp_path, mirdata):
     reading = Mirdata(dataset="gtzan_genre", index="index.json", validate="checksums").read(tmp_path)
     assert reading.left_out == {"another checksum than mirdata's index": [OTHER]}
     assert len(reading.entries) == 4
+    assert {field.name: field.classes for field in reading.fields}["genre"] == ("blues", "hip-hop", "jazz", "rock")
 
 
 @pytest.mark.parametrize(

@@ -136,9 +136,7 @@ class MedleyDB(Dataset):
         if "songs without metadata" in left_out:
             said.append("metadata of some songs are not there: other instruments may be the most frequent in all")
         if several and self.items != "mixes":
-            said.append(
-                f"{several} {self.items} of several instruments have no single 'instrument', only 'instruments'"
-            )
+            said.append(f"{several} of several instruments have no 'instrument', only 'instruments'")
         return Reading(fields[1:] if self.items == "mixes" else fields, entries, left_out, said, group="song")
 
     def _songs(self, root: Path) -> tuple[list[Song], dict[str, list[str]]]:
@@ -154,7 +152,7 @@ class MedleyDB(Dataset):
         if absent := sorted(wanted - set(paths)):
             left_out["songs without metadata"] = absent
         if other := sorted(set(paths) - wanted):
-            left_out[f"songs that are not of {self.songs} releases (songs=all takes them)"] = other
+            left_out["songs of no release that was chosen (songs=all takes them)"] = other
         songs = [read_song(paths[name], name) for name in sorted(wanted & set(paths))]
         if self.bleed == "dropped":
             left_out["songs with bleed"] = [song.name for song in songs if song.flags.get("has_bleed") == "yes"]

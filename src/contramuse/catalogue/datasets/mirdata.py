@@ -66,24 +66,13 @@ class Mirdata(Dataset):
         """The tracks of mirdata's index."""
         loader = self._loader(root)
         tracks = self._tracks(loader)
-        left_out: dict[str, list[str]] = defaultdict(list)
-        taken, paths = [], []
-        differ = self._differing(loader)
-        for item, track in tracks.items():
-            path = getattr(track, self.audio, None)
-            below = relative(str(path), root) if path else None
-            if below is None or item in differ:
-                why = "another checksum than mirdata's index" if item in differ else "no audio in mirdata's index"
-                left_out[why].append(item)
-            else:
-                taken.append(track)
-                paths.append(below)
-        if not taken:
+        found = {item: getattr(track, self.audio, None) for item, track in tracks.items()}
+        if not any(found.values()):
             known = ", ".join(name for name in dir(next(iter(tracks.values()))) if name.endswith("_path"))
             raise UserError(
                 "is no attribute with a path of audio", name="audio", value=self.audio, fix=f"There are {known}."
             )
-        columns, said = _columns(taken)
+        columns, said = _columns(list(tracks.values()))
         fields, values = [], {}
         for name, column in columns.items():
             if name in NO_LABELS:
@@ -93,11 +82,21 @@ class Mirdata(Dataset):
             if kind is not None:
                 fields.append(Field(name, kind, _classes(kind, cells)))
                 values[name] = cells
-        entries = [_entry(row, path, columns, values) for row, path in enumerate(paths)]
+        differ = self._differing(loader)
+        entries: list[Entry] = []
+        left_out: dict[str, list[str]] = defaultdict(list)
+        for row, (item, path) in enumerate(found.items()):
+            below = relative(str(path), root) if path else None
+            if below is None:
+                left_out["no audio in mirdata's index"].append(item)
+            elif item in differ:
+                left_out["another checksum than mirdata's index"].append(item)
+            else:
+                entries.append(_entry(row, below, columns, values))
         licence = " ".join(str(getattr(loader, "_license_info", "") or "not stated").split())
-        return Reading(
-            tuple(fields), entries, left_out, [f"licence, as mirdata tells it: {licence}", *said], group="artist"
-        )
+        said = [f"licence, as mirdata tells it: {licence}", *said]
+        group = "artist" if any("artist" in entry.groups for entry in entries) else ""
+        return Reading(tuple(fields), entries, left_out, said, group=group)
 
     def _loader(self, root: Path) -> Any:
         try:
@@ -122,7 +121,8 @@ class Mirdata(Dataset):
 
     def _tracks(self, loader: Any) -> dict[str, Any]:
         try:
-            return dict(loader.load_tracks())
+            if found := dict(loader.load_tracks()):
+                return found
         except FileNotFoundError as error:
             call = (
                 f"mirdata.initialize('{self.dataset}', version='{self.version}').download(partial_download=['index'])"
@@ -133,6 +133,7 @@ class Mirdata(Dataset):
         except _TROUBLE as error:
             problem = f"cannot be read by mirdata ({type(error).__name__}: {error})"
             raise UserError(problem, name="dataset", value=self.dataset, fix="Check the root and the index.") from error
+        raise UserError("has an index without tracks", name="dataset", value=self.dataset, fix="Check the index.")
 
     def _differing(self, loader: Any) -> set[str]:
         """Tracks with a file of another checksum."""

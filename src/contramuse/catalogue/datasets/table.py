@@ -83,8 +83,10 @@ class Table(Dataset):
         if not entries:
             fix = "Check join= and that the paths are relative to the root or the table."
             raise UserError("names no file below the root", name=str(file), value=root, fix=fix)
-        fields = tuple(Field(name, kind) for name, kind in labels.kinds.items())
-        return Reading(fields, entries, left_out, [f"{file.name}: {line}" for line in labels.said])
+        fields = [Field(name, kind) for name, kind in labels.kinds.items()]
+        if any("year" in entry.labels for entry in entries) and "year" not in labels.kinds:
+            fields.append(Field("year", "numeric"))
+        return Reading(tuple(fields), entries, left_out, [f"{file.name}: {line}" for line in labels.said])
 
     def _file(self, root: Path) -> Path:
         if self.file:
@@ -149,5 +151,7 @@ def _entry(labels: Labels, row: int, path: str) -> Entry:
     for fact in ("artist", "album"):
         if fact in labels.facts and labels.facts[fact][row] and fact not in groups:
             groups[fact] = (labels.facts[fact][row],)
+    if "year" in labels.facts and labels.facts["year"][row].isdecimal():
+        values["year"] = float(labels.facts["year"][row])
     title = labels.facts["title"][row] if "title" in labels.facts else ""
     return Entry(path, labels.splits[row] if labels.splits else "", values, groups=groups, title=title)
