@@ -1,5 +1,9 @@
 """Axes, whiskers and curves hold what they are given; the map is repeatable."""
 
+import itertools
+import re
+from importlib.resources import files
+
 import numpy as np
 import pytest
 
@@ -62,3 +66,34 @@ def test_what_has_no_interval_is_a_dot_alone():
     assert 'class="span"' not in bare
     assert bare.count('class="dot"') == 2
     assert whisker({"value": None, "low": None, "high": None}, 0, 1, floor=None, css="m1").count("dot") == 0
+
+
+SEEN_BY = {  # Machado, Oliveira and Fernandes 2009, severity 1, linear RGB
+    "all cones": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+    "no long": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "no middle": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "no short": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+
+
+def lab(colour, eye):
+    """CIELAB of a colour "#rrggbb" as an eye sees it."""
+    coded = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    linear = np.where(coded <= 0.04045, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(np.array(SEEN_BY[eye]) @ linear, 0, 1)
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    t = to_xyz @ seen / np.array([0.9505, 1, 1.089])
+    f = np.where(t > 0.008856, np.cbrt(t), 7.787 * t + 16 / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+@pytest.mark.parametrize("scheme", [0, 1])
+@pytest.mark.parametrize("eye", SEEN_BY)
+def test_models_are_told_apart_by_every_eye_in_light_and_dark(scheme, eye):
+    folder = files("contramuse.probes.report")
+    text = "".join(folder.joinpath(name).read_text(encoding="utf-8") for name in ("style.css", "pictures.css"))
+    found = re.findall(r"--(m\d):(#\w{6})", text)
+    colours = {name: [c for n, c in found if n == name][scheme] for name in dict.fromkeys(n for n, _ in found)}
+    assert len(colours) == 6
+    for (a, x), (b, y) in itertools.combinations(colours.items(), 2):
+        assert np.linalg.norm(lab(x, eye) - lab(y, eye)) > 12, (a, b)

@@ -37,6 +37,11 @@ def metric_name(metric: str) -> str:
     return METRICS.get(metric) or metric.replace("_at_", "@").replace("_", " ")
 
 
+def plain(name: str) -> str:
+    """A task in a list with commas: "retrieval by genre among other artists"."""
+    return name.replace(", other", " among other", 1)
+
+
 def legend(report: Report, systems: Sequence[Mapping[str, Any]], *, floor: str = "without features") -> str:
     """Colours and marks of systems ("name", and "dim" where it is known), and what is dashed ("" for nothing)."""
     items = "".join(

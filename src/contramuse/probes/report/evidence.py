@@ -9,7 +9,7 @@ from typing import Any
 from contramuse.checkpoint.card import Evidence, Row, Score, Trial
 from contramuse.errors import LibraryError, UserError
 from contramuse.probes.report.assembled import Report, system_of
-from contramuse.probes.report.cards import chosen, metric_name
+from contramuse.probes.report.cards import chosen, metric_name, plain
 from contramuse.probes.report.leaks import leaks_of
 from contramuse.probes.report.probing import CHANCE
 from contramuse.probes.report.sources import Session, Trained
@@ -83,7 +83,7 @@ def limits_of(session: Session, system: str, one: Trained) -> Iterator[str]:
     if results:
         baselines = [s["name"] for s in results["systems"] if s["role"] == "baseline"]
         for other, names in lost_to(results, system, baselines):
-            yield f'On {where}, the baseline "{other}" is better on {listed(names)}.'
+            yield f'On {where}, the baseline "{other}" is better on {listed([*map(plain, names)])}.'
         empty = not_above_floor(results, system)
         if empty:
             yield f"On {where} it is not above an answer without features on {listed(empty)}."

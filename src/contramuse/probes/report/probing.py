@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from contramuse.probes.report.assembled import Report
-from contramuse.probes.report.cards import EXPLAINED, card, chosen, legend, metric_name
+from contramuse.probes.report.cards import EXPLAINED, card, chosen, legend, metric_name, plain
 from contramuse.probes.report.leaks import leaks_box
 from contramuse.probes.report.markup import table
 from contramuse.probes.report.sources import Session
@@ -70,6 +70,7 @@ def lead(results: Results, model: str, baselines: Sequence[str]) -> str:
         n for n in names if n not in empty and all(g.get(n, {}).get("verdict") == "better" for g in verdicts.values())
     ]
     loses = [n for n in names if any(g.get(n, {}).get("verdict") == "worse" for g in verdicts.values())]
+    beats, loses = [*map(plain, beats)], [*map(plain, loses)]
     first = (
         f"Training added something that no baseline has on {len(beats)} of {len(names)} tasks: {listed(beats)}."
         if beats
@@ -96,7 +97,7 @@ def _tile(results: Results, model: str, other: str) -> str:
     )
     rows = "".join(
         f'<dt><b class="v-{verdict.split()[0]}" aria-hidden="true"></b>{verdict} <span>{len(names)}</span></dt>'
-        f"<dd>{escape(', '.join(names))}</dd>"
+        f"<dd>{escape(', '.join(map(plain, names)))}</dd>"
         for verdict, names in groups.items()
         if names
     )
