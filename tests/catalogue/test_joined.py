@@ -161,6 +161,56 @@ def test_fields_that_agree_are_merged_and_others_refused(pair: tuple[Library, Li
         join([bad, known])
 
 
+def tagged(
+    library: Library, empty: str, cells: list[list[str] | None], absent: list[list[str]] | None = None
+) -> Library:
+    """The library with a field of tags a and b of ``empty``; ``cells`` and ``absent`` are repeated."""
+    times = len(library) // len(cells) + 1
+    columns = {"label__tags": pa.array((cells * times)[: len(library)], pa.list_(pa.string()))}
+    if absent is not None:
+        columns["absent__tags"] = pa.array((absent * times)[: len(library)], pa.list_(pa.string()))
+    field = {"name": "tags", "kind": "multilabel", "classes": ["a", "b"], "source": "x", "empty": empty}
+    others = [one for one in library.info["fields"] if one["name"] != "tags"]
+    return change(library, info={"fields": [*others, field]}, **columns)
+
+
+def test_what_is_known_of_absent_tags_stays_known(pair: tuple[Library, Library]) -> None:
+    plain, known = pair
+    none = tagged(plain, "none", [["a"], [], None])
+    unknown = tagged(known, "unknown", [["b"], []])
+    both = join([none, unknown])
+    assert both.fields["tags"].empty == "none"
+    assert both.known("tags").tolist() == [True, True, False] * 4 + unknown.known("tags").tolist()
+    stated = tagged(known, "stated", [["a"], [], []], [["b"], ["b"], []])
+    both = join([none, stated])
+    assert both.fields["tags"].empty == "stated"
+    told = both.stated("tags")
+    assert told is not None
+    assert told[:3].tolist() == [[True, True], [True, True], [False, False]]
+    assert told[12:15].tolist() == [[True, True], [False, True], [False, False]]
+    assert both.known("tags").tolist() == [True, True, False] * 7
+    assert np.array_equal(join([stated, none]).stated("tags"), np.concatenate([told[12:], told[:12]]))
+
+
+def test_copies_are_told_by_their_audio_and_those_within_a_published_split_stay(pair: tuple[Library, Library]) -> None:
+    plain, known = pair
+    first = [f"sound {row}" for row in range(12)]
+    first[5] = first[4]  # a dataset with the same audio twice
+    second = [f"other {row}" for row in range(9)]
+    second[0], second[1] = first[4], first[7]
+    dataset = {"name": "magnatagatune", "split": "pons2017"}
+    both = join(
+        [change(plain, audio=pa.array(first), info={"dataset": dataset}), change(known, audio=pa.array(second))]
+    )
+    assert len(both) == 19
+    assert len(both.rows("test")) == 0
+    assert [both.column("audio").count(name) for name in (first[4], first[7])] == [2, 1]
+    assert both.labels("tempo")[[5, 7]].tolist() == known.labels("tempo")[[0, 1]].tolist()
+    assert "dataset" not in both.info  # nobody's published split any more
+    older = join([change(plain, audio=pa.array(first)), known])
+    assert len(set(older.column("audio")[12:])) == 9
+
+
 def test_libraries_that_do_not_fit_are_refused(pair: tuple[Library, Library], tmp_path: Path) -> None:
     other = write_library(tmp_path / "other", tracks=3, seconds=0.2, sample_rate=16000)
     with pytest.raises(LibraryError, match=r"16000 Hz and .* has 22050 Hz"):

@@ -125,6 +125,29 @@ def test_nothing_is_fitted_on_validation_tracks_under_a_share():
             assert np.allclose(scores[0].scores[0], scores[1].scores[0]) == same
 
 
+def test_tracks_that_are_known_to_have_no_tag_are_in_every_share():
+    """A tenth of clips of which a fifth has none of the tags is a tenth of these too (MagnaTagATune's pons2017)."""
+    y = np.zeros((200, 3), np.float32)
+    y[np.arange(160), np.arange(160) % 3] = 1
+    y[:40:2, 0] = np.nan  # and tags of which nothing is stated are no tags
+    task = task_of(y, classes=3)
+    for rule in ("exact", "powerset"):
+        chosen = reduced(task, np.arange(200), How(share=0.1, share_rule=rule), seed=0)
+        without = ~(y > 0).any(axis=1)
+        assert without[chosen].sum() == pytest.approx(0.1 * without.sum(), abs=1)
+        assert len(chosen) == pytest.approx(20, abs=2)
+
+
+def test_a_prototype_is_of_the_tracks_of_which_its_tag_is_stated():
+    rng = np.random.default_rng(7)
+    z, y = rng.normal(size=(60, 5)), (rng.random((60, 3)) < 0.4).astype(np.float32)
+    y[rng.random(y.shape) < 0.5] = np.nan
+    found = Prototype(kind="multilabel", classes=3).fit(z, y).predict(z)
+    for c in range(3):
+        alone = Prototype(kind="multilabel", classes=1).fit(z[y[:, c] > 0], np.ones((int((y[:, c] > 0).sum()), 1)))
+        assert np.allclose(found[:, c], alone.predict(z)[:, 0])
+
+
 def test_prototypes_against_loops():
     rng = np.random.default_rng(5)
     z, y = rng.normal(size=(30, 5)), (rng.random((30, 3)) < 0.4).astype(np.float32)

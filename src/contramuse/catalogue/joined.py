@@ -3,7 +3,8 @@
 Rows are the tracks of the first library, then those of the second, and so on. What a library does not know of its
 tracks (labels, groups, vectors, stems) is unknown. An artist of the same name is the same artist; other groups of the
 same name (playlist 1, Greatest Hits) are not. A recording that is in two of the libraries is one row: that of its test
-copy, else of its valid copy, else of the first library, with the labels and groups of all copies.
+copy, else of its valid copy, else of the first library, with the labels and groups of all copies. What a library says
+of tags that tracks lack (``LabelField.empty``) holds for its tracks: where libraries differ, it is stated tag by tag.
 """
 
 from __future__ import annotations
@@ -15,16 +16,19 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import ArrayLike, NDArray
 
 from contramuse.audio.store import Store
 from contramuse.catalogue.library import Library
 from contramuse.catalogue.splits import leaks
-from contramuse.catalogue.track import LabelField
+from contramuse.catalogue.track import Empty, LabelField
 from contramuse.errors import LibraryError
 from contramuse.files import stable_hash
 
 _RANK = {"test": 0, "valid": 1, "train": 2}
+_KNOWS: tuple[Empty, ...] = ("unknown", "none", "stated")
+"""From what says least of absent tags to what can say everything."""
 
 
 class JoinedStore(Store):
@@ -89,11 +93,13 @@ class Joined(Library):
         whole = pa.concat_tables(_tables(libraries, fields), promote_options="permissive").combine_chunks()
         part = np.repeat(np.arange(len(libraries)), [len(library) for library in libraries])
         row = np.concatenate([np.arange(len(library)) for library in libraries])
-        keep, table, said = _without_copies(whole)
+        keep, table, said = _without_copies(whole, part)
+        if "audio" in table.column_names:
+            table = _replaced(table, "audio", pc.coalesce(table["audio"], table["id"]))
         self._part, self._row = part[keep], row[keep]
         first = libraries[0]
         info = {
-            **first.info,
+            **{name: fact for name, fact in first.info.items() if name != "dataset"},  # it is not that split any more
             "fields": [spec.to_json() for spec in fields.values()],
             "groups": [c.removeprefix("group.") for c in table.column_names if c.startswith("group.")],
             "fingerprint": stable_hash(["joined", *(library.fingerprint for library in libraries)]),
@@ -209,7 +215,8 @@ def _fields(libraries: Sequence[Library]) -> dict[str, LabelField]:
                 )  # fmt: skip
             kind = "multilabel" if len(kinds) > 1 else spec.kind
             classes = tuple(dict.fromkeys((*known.classes, *spec.classes)))
-            out[name] = LabelField(name, kind, classes, known.source)
+            empty = max(known.empty, spec.empty, key=_KNOWS.index)
+            out[name] = LabelField(name, kind, classes, known.source, empty)
     return out
 
 
@@ -222,6 +229,8 @@ def _tables(libraries: Sequence[Library], fields: dict[str, LabelField]) -> list
             if spec.kind != fields[name].kind:
                 lists = [None if value is None else [value] for value in table[f"label.{name}"].to_pylist()]
                 table = _replaced(table, f"label.{name}", pa.array(lists, pa.list_(pa.string())))
+            if fields[name].empty != spec.empty:
+                table = _restated(table, spec, fields[name].empty)
         for name in library.group_names:
             values = table[f"group.{name}"].to_pylist()
             if name == "artist":
@@ -233,6 +242,17 @@ def _tables(libraries: Sequence[Library], fields: dict[str, LabelField]) -> list
             table = _replaced(table, f"group.{name}", pa.array(told, pa.list_(pa.string())))
         tables[number] = table
     return tables
+
+
+def _restated(table: pa.Table, spec: LabelField, empty: Empty) -> pa.Table:
+    """What a library knows of a multi-label field, as a field of another ``empty``, which can say more, has it."""
+    label = f"label.{spec.name}"
+    held = [cell if cell or spec.empty == "none" else None for cell in table[label].to_pylist()]
+    table = _replaced(table, label, pa.array(held, pa.list_(pa.string())))
+    if empty != "stated":
+        return table
+    lacks = [None if cell is None else [name for name in spec.classes if name not in cell] for cell in held]
+    return table.append_column(f"absent.{spec.name}", pa.array(lacks, pa.list_(pa.string())))
 
 
 def _taken(tables: Sequence[pa.Table], column: str) -> set[str]:
@@ -247,24 +267,35 @@ def _folded(name: str) -> str:
     return " ".join(name.casefold().split())
 
 
-def _without_copies(table: pa.Table) -> tuple[NDArray[np.int64], pa.Table, list[str]]:
-    """One row for each recording.
+def _without_copies(table: pa.Table, part: NDArray[np.int64]) -> tuple[NDArray[np.int64], pa.Table, list[str]]:
+    """One row for each recording that is in several libraries; copies within one, which its split has, stay.
 
     Returns:
         The rows that are kept, int64 [k], their table with the labels and groups of all copies, and what to say.
     """
     splits, places = table["split"].to_pylist(), defaultdict(list)
-    for row, key in enumerate(table["id"].to_pylist()):
+    for row, key in enumerate(_recordings(table)):
         places[key].append(row)
-    several = [sorted(rows, key=lambda i: (_RANK[splits[i]], i)) for rows in places.values() if len(rows) > 1]
+    several = []
+    for rows in places.values():
+        if len({part[row] for row in rows}) > 1:
+            best, *rest = sorted(rows, key=lambda i: (_RANK[splits[i]], i))
+            several.append([best, *(row for row in rest if part[row] != part[best])])
     if not several:
         return np.arange(table.num_rows), table, []
     for name in table.column_names:
         if name.startswith(("label.", "group.")):
-            values = table[name].to_pylist()
+            values, absent = table[name].to_pylist(), name.replace("label.", "absent.", 1)
+            lacks = (
+                table[absent].to_pylist() if absent != name and absent in table.column_names else [None] * len(values)
+            )
             for rows in several:
-                values[rows[0]] = next((values[i] for i in rows if values[i] not in (None, [])), None)
+                told = next((i for i in rows if values[i] not in (None, []) or lacks[i]), None)
+                told = next((i for i in rows if values[i] is not None), rows[0]) if told is None else told
+                values[rows[0]], lacks[rows[0]] = values[told], lacks[told]
             table = _replaced(table, name, pa.array(values, table[name].type))
+            if absent != name and absent in table.column_names:
+                table = _replaced(table, absent, pa.array(lacks, table[absent].type))
     copies = sum(len(rows) - 1 for rows in several)
     said = [f"{copies} recordings are in two of the libraries: each is one row, with the labels of both"]
     torn = Counter(" and ".join(sorted({splits[i] for i in rows}, key=_RANK.__getitem__)) for rows in several)
@@ -277,6 +308,13 @@ def _without_copies(table: pa.Table) -> tuple[NDArray[np.int64], pa.Table, list[
     gone = [i for rows in several for i in rows[1:]]
     keep = np.setdiff1d(np.arange(table.num_rows), gone)
     return keep, table.take(keep), said
+
+
+def _recordings(table: pa.Table) -> list[Any]:
+    """What tells recordings apart: their audio; their ids where a library does not know the hash of the audio."""
+    if "audio" in table.column_names and not table["audio"].null_count:
+        return list(table["audio"].to_pylist())
+    return list(table["id"].to_pylist())
 
 
 def _torn_artists(library: Library) -> list[str]:

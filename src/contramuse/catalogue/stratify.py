@@ -132,6 +132,18 @@ def one_hot(labels: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(labels[:, None] == codes[None, :])
 
 
+def with_none(labels: NDArray[Any]) -> NDArray[Any]:
+    """Multi-hot labels [n c] with one more column, of the rows that have none: for rows that are known to have none.
+
+    A share of them is then taken like that of any label. NaN, of which nothing is stated, counts as absent. Labels that
+    are not multi-hot are as they were.
+    """
+    if labels.ndim != 2:
+        return labels
+    hot = np.asarray(labels > 0)
+    return np.column_stack([hot, ~hot.any(axis=1)]).astype(np.float32)
+
+
 def _sizes(n: int, shares: Sequence[float]) -> list[int]:
     """Whole sizes that sum to n, each within one of its share: the largest remainders are rounded up."""
     exact = [n * share for share in shares]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contramuse.catalogue.stratify import stratified_share
+from contramuse.catalogue.stratify import stratified_share, with_none
 from contramuse.errors import LibraryError, UserError
 from contramuse.probes import systems
 from contramuse.probes.changes import CORRUPTIONS, STUDIED, Change
@@ -158,7 +158,7 @@ def chosen_tracks(tasks: Sequence[Task], folds: Sequence[Fold], *, most: int, se
         return np.asarray(every)
     first = next((task for task in tasks if task.kind != "numeric"), tasks[0])
     inside = every[first.known[every]]
-    taken = inside[stratified_share(np.nan_to_num(first.y[inside]), share=min(1.0, most / len(inside)), seed=seed)]
+    taken = inside[stratified_share(with_none(first.y[inside]), share=min(1.0, most / len(inside)), seed=seed)]
     rest = np.setdiff1d(every, inside)
     more = np.random.default_rng(seed).permutation(rest)[: max(0, most - len(taken))]
     return np.sort(np.concatenate([taken, more]))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logsumexp
 
 from contramuse.catalogue.powerset import powerset_share
-from contramuse.catalogue.stratify import stratified_share
+from contramuse.catalogue.stratify import stratified_share, with_none
 from contramuse.probes.estimators import Kind, Scores
 from contramuse.probes.tasks import Task
 
@@ -130,7 +130,7 @@ def reduced(task: Task, train: Int[np.ndarray, " m"], how: How, *, seed: int) ->
     """The share of the labelled training tracks that is learnt from."""
     if how.share == 1:
         return train
-    y = np.nan_to_num(task.y[train])  # a tag of which nothing is stated counts as absent here, and only here
+    y = with_none(task.y[train])  # what is not stated counts as absent here, and only here
     if how.share_rule == "powerset" and task.kind != "numeric":
         return np.asarray(train[powerset_share(y, share=how.share, seed=seed)])
     return np.asarray(train[stratified_share(y, share=how.share, seed=seed)])

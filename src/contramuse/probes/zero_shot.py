@@ -14,8 +14,9 @@ NOTHING = -1.0
 class Prototype(Probe):
     """Cosine of a vector to the centroid of each class.
 
-    proto_c = mean of z / |z| over the training vectors that have class c (those of several labels count for each);
-    score(x, c) = cos(x, proto_c). Vectors are not standardised, as directions are what was trained.
+    proto_c = mean of z / |z| over the training vectors that have class c (those of several labels count for each, those
+    of which nothing is stated for none); score(x, c) = cos(x, proto_c). Vectors are not standardised, as directions are
+    what was trained.
 
     Args:
         kind: of the target; numbers have no prototypes.
@@ -28,7 +29,7 @@ class Prototype(Probe):
 
     def fit(self, x: X, y: Y) -> Self:
         """Average the vectors ``x`` [n h] of each class."""
-        target = one_hot(y, self.classes) if self.kind == "multiclass" else np.asarray(y, np.float64)
+        target = one_hot(y, self.classes) if self.kind == "multiclass" else np.nan_to_num(np.asarray(y, np.float64))
         count = target.sum(axis=0)
         self.present_ = count > 0
         self.prototypes_ = unit((target.T @ unit(np.asarray(x, np.float64))) / np.maximum(count, 1)[:, None])

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from contramuse.catalogue.powerset import powerset_share
-from contramuse.catalogue.stratify import stratified_share
+from contramuse.catalogue.stratify import stratified_share, with_none
 from contramuse.errors import LibraryError
 from contramuse.probes.tasks import FieldKind, Task
 
@@ -109,9 +109,8 @@ def choose(labels: Labels, rows: NDArray[np.int64], settings: Settings) -> NDArr
     labelled = labels.rows(rows)
     if settings.share == 1:
         return labelled
-    y = labels.y[labelled]
-    if labels.kind == "numeric":
-        y = y[:, 0]
+    # What is not stated counts as absent here, and only here.
+    y = labels.y[labelled][:, 0] if labels.kind == "numeric" else with_none(labels.y[labelled])
     if settings.share_rule == "powerset" and labels.kind != "numeric":
         return labelled[powerset_share(y, share=settings.share, seed=settings.seed)]
     return labelled[stratified_share(y, share=settings.share, seed=settings.seed)]
