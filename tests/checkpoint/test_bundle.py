@@ -99,10 +99,11 @@ def test_a_changed_weight_does_not_have_its_checksum(prefix):
     assert torch.equal(Bundle(prefix)["save_counter"], torch.tensor(3, dtype=torch.int32))
 
 
-def test_every_changed_byte_of_the_index_is_noticed_or_harmless(prefix):
+def test_changed_bytes_of_the_index_are_noticed_or_harmless(prefix):
     index = prefix.with_name("checkpoint-7.index")
     whole, noticed = index.read_bytes(), 0
-    for place in range(len(whole)):
+    places = range(0, len(whole), 3)
+    for place in places:
         broken = bytearray(whole)
         broken[place] ^= 0x41
         index.write_bytes(bytes(broken))
@@ -112,7 +113,7 @@ def test_every_changed_byte_of_the_index_is_noticed_or_harmless(prefix):
                 assert torch.equal(bundle[name], torch.from_numpy(np.array(value)))
         except ModelFileError:
             noticed += 1
-    assert noticed > 0.8 * len(whole)  # what is left is the unused padding of the footer, and the empty block
+    assert noticed > 0.8 * len(places)  # what is left is the unused padding of the footer, and the empty block
 
 
 @pytest.mark.parametrize("kept", [0, 1, 47, 48, 60, 0.5, 0.99])

@@ -83,11 +83,11 @@ def test_cpc(tmp_path):
     network, module = Last(16).eval(), Module(16)
     file = saved(network, tmp_path / "encoder_w_ep-00005_l-0.1.pth")
     made = import_choi(file, tmp_path / "model", head=saved(module, tmp_path / "cpc-module.pth"))
-    model, x = load(tmp_path / "model"), 0.1 * torch.randn(1, 1, 29 * 16000)
+    model, x = load(tmp_path / "model"), 0.1 * torch.randn(1, 1, 6 * 16000)
     assert (made.head, made.samples) == ("CPC, a GRU of 16 and 4 predictions", 464000)
     with torch.no_grad():
         mel = model.tower.frontend(x).transpose(1, 2)
-        assert mel.shape == (1, 1813, 96)
+        assert mel.shape == (1, 376, 96)
         wanted = module.gru(network(mel))[0].mean(1)
         torch.testing.assert_close(model.represent(x), wanted, atol=1e-4, rtol=1e-3)
     state = load(tmp_path / "model").tower.head.state_dict()

@@ -85,8 +85,12 @@ def named(prefix, network):
 LAYOUTS = {
     "Ferraro et al.": (sc_cnn, "audio_encoder.", ferraro_head, "fc_audio."),
     "PlaylistContrastive": (sc_cnn, "audio_encoder.audio_backbone.", playlist_head, "fc_audio.fc."),
-    "PlaylistContrastive, ResNet": (ResNet, "audio_encoder.resnet_model.", playlist_head, "fc_audio.fc."),
-    "several GPUs": (sc_cnn, "module.audio_encoder.audio_backbone.", playlist_head, "module.fc_audio.fc."),
+    "PlaylistContrastive, ResNet, several GPUs": (
+        ResNet,
+        "module.audio_encoder.resnet_model.",
+        playlist_head,
+        "module.fc_audio.fc.",
+    ),
 }
 
 
@@ -116,16 +120,10 @@ def test_layouts(layout, tmp_path):
         wanted = encoder(patch[:, None])
         torch.testing.assert_close(model.tower.encoder(patch), wanted, atol=1e-4, rtol=1e-4)
         torch.testing.assert_close(model.tower.head(wanted), head(wanted), atol=1e-5, rtol=1e-4)
-
-
-def test_the_window_is_one_patch(tmp_path):
-    file, encoder, _ = made("PlaylistContrastive", tmp_path)
-    import_melon(file, tmp_path / "model")
-    model = load(tmp_path / "model")
-    x = 0.1 * torch.randn(1, 1, 65536)
-    with torch.no_grad():
-        image = model.tower.frontend(x)[:, None, :, :256]
-        torch.testing.assert_close(model.represent(x), encoder(image), atol=1e-4, rtol=1e-4)
+        x = 0.1 * torch.randn(1, 1, 65536)  # one window is one patch, and a frame that is not seen
+        seen = model.tower.frontend(x)[:, None]
+        seen = seen if "ResNet" in layout else seen[..., :256]
+        torch.testing.assert_close(model.represent(x), encoder(seen), atol=1e-4, rtol=1e-4)
 
 
 def test_a_downstream_classifier(tmp_path):

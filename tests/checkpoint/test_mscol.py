@@ -187,6 +187,7 @@ def test_every_weight_is_in_its_place(made, keras):
         assert found == pytest.approx(wanted, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_saved_inside_another_object_or_without_a_head(keras, tmp_path):
     alone = {key: value for key, value in stored(keras, "model/embedding_model/").items() if "-1/bias" not in key}
     write_checkpoint(tmp_path / "c", alone, checksum=bundle.crc32c)

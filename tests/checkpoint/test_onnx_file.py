@@ -160,7 +160,7 @@ def test_every_byte_that_is_changed_is_refused_or_harmless(tmp_path):
         takes=value_info("audio", [1, 1, 9]), gives=value_info("c", [1, 2, 3]),
     )  # fmt: skip
     for place in range(len(whole)):
-        for flip in (0x01, 0x80, 0xFF):
+        for flip in (0x01, 0x80) if place % 2 else (0xFF,):
             broken = bytearray(whole)
             broken[place] ^= flip
             with contextlib.suppress(ModelFileError):
