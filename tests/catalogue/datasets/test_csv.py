@@ -43,6 +43,17 @@ def test_a_name_that_two_files_have_joins_neither(tmp_path):
     assert paths == ["f", "music/jazz/c.ogg", "music/jazz/e.m4a", "music/jazz/deep/d.wav"]
 
 
+def test_paths_of_windows_and_through_links_and_names_with_backslashes(tmp_path):
+    root = tmp_path / "root"
+    for name in ("AC\\DC.wav", "deep/er/a.wav", "b.wav"):
+        tone(root / name)
+    (tmp_path / "link").symlink_to(root)
+    (root / "labels.csv").write_text(f"path,genre\nAC\\DC.wav,rock\ndeep\\er\\a.wav,jazz\n{root}/b.wav,rock\n")
+    for place in (root, tmp_path / "link"):
+        paths = [entry.path for entry in Table().read(place).entries]
+        assert paths == ["AC\\DC.wav", "deep/er/a.wav", "b.wav"]
+
+
 def test_tables_of_every_kind_and_choices(tmp_path):
     for i in range(4):
         tone(tmp_path / "sub" / f"{i}.wav", seed=i)

@@ -88,6 +88,31 @@ def test_attributes_become_fields_and_audio_is_mirdatas(tmp_path, mirdata):
     assert library.info["dataset"]["split"].startswith("mirdata gtzan_genre default")
 
 
+def test_splits_are_the_tracks_or_the_loaders_own(tmp_path, monkeypatch):
+    miniature(tmp_path)
+    given = {TRACKS[0]: "split01_train", TRACKS[1]: "dev", TRACKS[2]: "test", TRACKS[3]: "held back"}
+
+    class Listed(Loader):
+        def get_track_splits(self):
+            return {word: [item] for item, word in given.items()}
+
+    class Told(Loader):
+        def load_tracks(self):
+            tracks = super().load_tracks()
+            for item, track in tracks.items():
+                track.split = given.get(item)
+            return tracks
+
+    for kind in (Listed, Told):
+        stand_in = types.ModuleType("mirdata")
+        stand_in.list_datasets = lambda: ["gtzan_genre"]
+        stand_in.initialize = lambda name, data_home, version, kind=kind: kind(data_home)
+        monkeypatch.setitem(sys.modules, "mirdata", stand_in)
+        reading = Mirdata(dataset="gtzan_genre", index="index.json").read(tmp_path)
+        assert [entry.split for entry in reading.entries] == ["train", "valid", "test", "", ""]
+        assert reading.said[-1] == "split: held back: these words mean none of train, valid, test"
+
+
 def test_other_checksums_are_left_out_on_wish(tmp_path, mirdata):
     miniature(tmp_path)
     reading = Mirdata(dataset="gtzan_genre", index="index.json", validate="checksums").read(tmp_path)

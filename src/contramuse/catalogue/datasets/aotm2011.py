@@ -70,7 +70,7 @@ class Aotm2011(Dataset):
             count += 1
             songs, without = _songs(mix, file, count)
             unknown += without
-            title = f"{mix['mix_id']} {mix.get('category', '')}".strip()
+            title = f"{mix['mix_id']} {mix.get('category') or ''}".strip()
             for name, members in self._lists(mix, title, songs, file, count):
                 used += 1
                 for song in members:

@@ -41,6 +41,11 @@ class Billboard(Dataset):
     items: Literal["songs", "slots"] = "songs"
     modulating: Literal["first", "unknown"] = "first"
 
+    @property
+    def split_name(self) -> str:
+        """The split's name."""
+        return "by artist (made here, none is published)"
+
     def needed(self) -> tuple[Needed, ...]:
         """The index, the annotations, and the user's own audio."""
         return (

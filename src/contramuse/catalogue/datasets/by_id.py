@@ -62,10 +62,12 @@ def own_audio(root: Path) -> OwnAudio:
 
 
 def relative(path: str, root: Path) -> str | None:
-    """A path relative to the root, with "/"; None where it is not below the root."""
-    clean = os.path.normpath(path.replace("\\", "/"))
+    """A path relative to the root, with "/"; None where it is not below the root. Links to the root are followed."""
+    windows = "\\" in path and not (root / path).exists()
+    clean = os.path.normpath(path.replace("\\", "/") if windows else path)
     if os.path.isabs(clean):
-        clean = os.path.relpath(clean, root.absolute())
+        home, real = root.absolute(), os.path.realpath(root)
+        clean = os.path.relpath(clean, real if clean.startswith(real + os.sep) else home)
     return None if clean == ".." or clean.startswith("../") else clean
 
 

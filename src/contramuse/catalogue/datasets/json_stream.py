@@ -32,7 +32,9 @@ def objects(file: Path, *, whole: str) -> Iterator[dict[str, Any]]:
     opened = gzip.open if file.suffix == ".gz" else open
     try:
         with opened(file, "rt", encoding="utf-8-sig") as stream:
-            text = stream.read(BLOCK).lstrip()
+            text = ""
+            while not text and (block := stream.read(BLOCK)):
+                text = block.lstrip()
             if text[:1] != "[":
                 raise problem("it does not begin with [")
             place = 1

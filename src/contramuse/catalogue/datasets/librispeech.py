@@ -90,7 +90,8 @@ class LibriSpeech(Dataset):
             Field("speaker", "multiclass", tuple(sorted(known, key=int))),
             Field("sex", "multiclass", ("F", "M")),
         )
-        return Reading(fields, entries, said=(f"{len(known)} speakers",), group="speaker")
+        group = "speaker" if self.split == "clmr" else "chapter"
+        return Reading(fields, entries, said=(f"{len(known)} speakers",), group=group)
 
 
 def _speakers(file: Path) -> dict[str, str]:

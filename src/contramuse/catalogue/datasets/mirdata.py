@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
@@ -15,6 +17,7 @@ from contramuse.catalogue.datasets.base import About, Dataset, Entry, Field, Nee
 from contramuse.catalogue.datasets.by_id import relative
 from contramuse.catalogue.labels import typed
 from contramuse.catalogue.splits import split_named
+from contramuse.catalogue.track import SPLITS
 from contramuse.errors import UserError
 
 LOOKED_AT = 20
@@ -82,7 +85,7 @@ class Mirdata(Dataset):
             if kind is not None:
                 fields.append(Field(name, kind, _classes(kind, cells)))
                 values[name] = cells
-        differ = self._differing(loader)
+        differ, splits = self._differing(loader), _splits(loader, columns, list(tracks), said)
         entries: list[Entry] = []
         left_out: dict[str, list[str]] = defaultdict(list)
         for row, (item, path) in enumerate(found.items()):
@@ -92,7 +95,7 @@ class Mirdata(Dataset):
             elif item in differ:
                 left_out["another checksum than mirdata's index"].append(item)
             else:
-                entries.append(_entry(row, below, columns, values))
+                entries.append(_entry(row, below, splits[row], columns, values))
         licence = " ".join(str(getattr(loader, "_license_info", "") or "not stated").split())
         said = [f"licence, as mirdata tells it: {licence}", *said]
         group = "artist" if any("artist" in entry.groups for entry in entries) else ""
@@ -197,7 +200,7 @@ def _plain(value: Any) -> Any:
     return None
 
 
-def _entry(row: int, path: str, columns: dict[str, list[Any]], values: dict[str, list[Any]]) -> Entry:
+def _entry(row: int, path: str, split: str, columns: dict[str, list[Any]], values: dict[str, list[Any]]) -> Entry:
     labels = {name: cells[row] for name, cells in values.items() if cells[row] is not None}
     groups: dict[str, tuple[str, ...]] = {}
     for name, group in GROUPS.items():
@@ -205,12 +208,24 @@ def _entry(row: int, path: str, columns: dict[str, list[Any]], values: dict[str,
         if cell and group not in groups:
             groups[group] = tuple(cell) if isinstance(cell, list) else (str(cell),)
     title = str(columns["title"][row] or "") if "title" in columns else ""
-    return Entry(path, _split(columns["split"][row]) if "split" in columns else "", labels, groups=groups, title=title)
+    return Entry(path, split, labels, groups=groups, title=title)
 
 
-def _split(text: Any) -> str:
-    """The split that a loader's word means, "" for none."""
-    try:
-        return split_named(str(text)) if text else ""
-    except UserError:
-        return ""
+def _splits(loader: Any, columns: Mapping[str, Sequence[Any]], items: Sequence[str], said: list[str]) -> list[str]:
+    """The split of every track: by its attribute "split", or by a list of the loader's own; "" for none."""
+    words: Sequence[Any] = columns.get("split") or [None] * len(items)
+    if "split" not in columns and "get_track_splits" in vars(type(loader)):
+        given = {str(item): name for name, part in loader.get_track_splits().items() for item in part}
+        words = [given.get(item) for item in items]
+    splits = {word: _split(str(word)) for word in dict.fromkeys(words) if word}
+    if strange := [str(word) for word, split in splits.items() if not split]:
+        said.append(f"split: {', '.join(strange[:5])}: these words mean none of {', '.join(SPLITS)}")
+    return [splits.get(word, "") for word in words]
+
+
+def _split(word: str) -> str:
+    """The split that a word means, or a part of it ("split01_train"); "" for none."""
+    for part in (word, *re.split("[^a-zA-Z]+", word)):
+        with suppress(UserError):
+            return split_named(part)
+    return ""
