@@ -6,8 +6,11 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from contramuse.catalogue.library import Library
 from contramuse.embeddings import Embeddings
 from contramuse.errors import UserError
 from contramuse.probes import Settings, evaluation
@@ -63,6 +66,28 @@ def test_what_is_done_is_kept_until_something_changes(subject, tmp_path, monkeyp
     (tmp_path / "out/parts/counted.json").write_text("{damaged")
     evaluate([drawn], library=library, out=tmp_path / "out", request=request)
     assert calls == [100, 200, 100, 100]
+
+
+def test_labels_and_vectors_that_change_under_the_same_tracks_are_measured_anew(subject, tmp_path, monkeypatch):
+    """The library's fingerprint is of tracks, splits and classes: labels may be corrected under it."""
+    library, drawn = subject
+    calls = []
+    monkeypatch.setitem(PARTS, "counted", Part("", lambda bench: {"n": calls.append(1)}, lambda part: []))
+
+    def run(library):
+        evaluate([drawn], library=library, out=tmp_path / "out", request=Request(("counted",), probe=QUICK))
+        return len(calls)
+
+    assert (run(library), run(library)) == (1, 1)
+    table = pq.read_table(library.root / "index.parquet")
+    swapped = table["label.genre"].to_pylist()[::-1]
+    place = table.column_names.index("label.genre")
+    pq.write_table(table.set_column(place, "label.genre", pa.array(swapped)), library.root / "index.parquet")
+    corrected = Library.open(library.root)
+    assert corrected.fingerprint == library.fingerprint
+    assert (run(corrected), run(corrected)) == (2, 2)
+    drawn.vectors[0] += 1
+    assert (run(corrected), run(corrected)) == (3, 3)
 
 
 def test_a_part_done_before_stays_in_the_page(subject, tmp_path, monkeypatch):

@@ -17,6 +17,7 @@ from contramuse import __version__
 from contramuse.errors import UserError
 from contramuse.files import stable_hash, write_json
 from contramuse.probes import own, profile, robustness
+from contramuse.probes.cache import results_key
 from contramuse.probes.continuation import Continuation, continue_playlists
 from contramuse.probes.protocol import Settings
 from contramuse.probes.published import Published, protocols_for, references_of
@@ -201,9 +202,10 @@ def evaluate(
     protocols = protocols_for(library, request.protocols)
     (out / "parts").mkdir(parents=True, exist_ok=True)
     bench = Bench(given, library, request, protocols, out / "work", progress)
+    inputs = results_key(given, library, request.probe)
     done: dict[str, Any] = {}
     for name in (name for name in PARTS if name in request.parts):
-        key = _key(name, bench)
+        key = _key(name, bench, inputs)
         file = out / "parts" / f"{name}.json"
         kept = _kept(file, key)
         found = kept["content"] if kept else PARTS[name].run(bench)
@@ -213,7 +215,7 @@ def evaluate(
         if found is not None:
             done[name] = found
     for name in PARTS:  # measured before and not asked for now: shown as long as it is of the same models
-        if name not in request.parts and (kept := _kept(out / "parts" / f"{name}.json", _key(name, bench))):
+        if name not in request.parts and (kept := _kept(out / "parts" / f"{name}.json", _key(name, bench, inputs))):
             done[name] = kept["content"]
     results = {
         "format": FORMAT,
@@ -232,18 +234,11 @@ def evaluate(
     return results
 
 
-def _key(name: str, bench: Bench) -> str:
-    """Hash of what goes into a part."""
-    request = bench.request
-    subjects = [
-        [one.meta.get(k) for k in ("model_hash", "preprocessing_hash", "library_fingerprint", "windows")] + [len(one)]
-        for one in bench.given
-    ]
-    settings = dataclasses.asdict(dataclasses.replace(request, parts=()))
-    return stable_hash([
-        FORMAT, __version__, name, PARTS[name].version, bench.library.fingerprint, subjects, settings,
-        sorted(bench.protocols),
-    ])  # fmt: skip
+def _key(name: str, bench: Bench, inputs: str) -> str:
+    """Hash of what goes into a part; ``inputs`` is that of vectors, labels, groups and how they are probed."""
+    settings = dataclasses.asdict(dataclasses.replace(bench.request, parts=()))
+    figures = [[name, dataclasses.asdict(one)] for name, one in sorted(bench.protocols.items())]
+    return stable_hash([FORMAT, __version__, name, PARTS[name].version, inputs, settings, figures])
 
 
 def _kept(file: Path, key: str) -> dict[str, Any] | None:
