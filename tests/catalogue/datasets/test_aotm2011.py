@@ -13,7 +13,7 @@ from catalogue.datasets.mini_aotm2011 import miniature, playlists
 from contramuse.catalogue.datasets.aotm2011 import Aotm2011
 from contramuse.catalogue.datasets.by_id import split_of
 from contramuse.errors import UserError
-from minidatasets import prepared
+from minidatasets import prepared, tone
 
 
 def lists_of(reading):
@@ -47,6 +47,21 @@ def test_runs_of_songs_may_be_the_lists_and_the_file_may_be_gzipped(tmp_path):
     (tmp_path / "aotm2011_playlists.json.gz").write_bytes(gzip.compress(file.read_bytes()))
     file.unlink()
     assert Aotm2011(lists="segments").read(tmp_path) == plain
+
+
+def test_previews_are_found_by_7digital_id(tmp_path):
+    miniature(tmp_path)
+    (tmp_path / "processed_annotations").mkdir()
+    (tmp_path / "unique_tracks.txt").rename(tmp_path / "processed_annotations/unique_tracks.txt")
+    tracks = {"TRAAAAA0000000000E": "SO" + "E" * 16, "TRAAAAA0000000000C": "SO" + "C" * 16}
+    with open(tmp_path / "processed_annotations/unique_tracks.txt", "a", encoding="utf-8") as file:
+        file.writelines(f"{track}<SEP>{song}<SEP>x<SEP>y\n" for track, song in tracks.items())
+    numbers = dict.fromkeys(tracks, "4711")
+    (tmp_path / "processed_annotations/MSD_id_to_7D_id.json").write_text(json.dumps(numbers))
+    tone(tmp_path / "preprocessed/4/7/4711.clip.mp3")
+    paths = {entry.title[-1]: entry.path for entry in Aotm2011().read(tmp_path).entries}
+    assert paths["E"] == "preprocessed/4/7/4711.clip.mp3"
+    assert paths["C"].startswith("audio/"), "one's own file goes before"
 
 
 def test_the_split_by_song_depends_on_its_id_alone():

@@ -11,11 +11,13 @@ from typing import Any, ClassVar, Literal
 from contramuse.catalogue.datasets.base import About, Dataset, Entry, Needed, Reading
 from contramuse.catalogue.datasets.by_id import OWN_AUDIO, OwnAudio, own_audio, split_of
 from contramuse.catalogue.datasets.json_stream import objects
+from contramuse.catalogue.datasets.million_song import AUDIO, FOLDERS, MAPPING, seven_digital_ids
+from contramuse.catalogue.datasets.places import anywhere, audio_folder, first
 from contramuse.catalogue.datasets.reading import wrong
 from contramuse.errors import UserError
 
 LISTS = "aotm2011_playlists.json|aotm2011_playlists.json.gz"
-TRACKS = "unique_tracks.txt"
+TRACKS = anywhere("unique_tracks.txt", ("", *FOLDERS[:1]))
 HOME = "https://bmcfee.github.io/data/aotm2011.html"
 MSD = "http://millionsongdataset.com"
 
@@ -36,7 +38,7 @@ class Aotm2011(Dataset):
         title="AotM-2011",
         home=HOME,
         audio="Not published; your own files or previews of the Million Song Dataset, named by track or song id "
-        "(audio/TRAAAAW128F429D538.mp3).",
+        "(audio/TRAAAAW128F429D538.mp3), or by 7digital id as the reader million_song has them.",
         licence="See its page; playlists by the users of artofthemix.org.",
         citation="B. McFee, G. Lanckriet: Hypergraph models of playlist dialects. ISMIR 2012.",
     )
@@ -57,6 +59,12 @@ class Aotm2011(Dataset):
         return (
             Needed(LISTS, "the playlists", HOME),
             Needed(TRACKS, "song id to track id, where audio is named by track", MSD, kind="optional"),
+            Needed(
+                MAPPING,
+                "track id to 7digital id, where audio is named so",
+                f"See million_song and {MSD}.",
+                kind="optional",
+            ),
             OWN_AUDIO,
         )
 
@@ -79,10 +87,11 @@ class Aotm2011(Dataset):
                 names.setdefault(song, called)
         if not names:
             raise wrong(file, "names no song of the Million Song Dataset")
-        audio, tracks = own_audio(root), _tracks(root / TRACKS, names)
+        audio, tracks = own_audio(root), _tracks(first(root, TRACKS), names)
+        previews = _previews(root, tracks)
         entries = [
             Entry(
-                _path(song, tracks.get(song, []), audio),
+                _path(song, tracks.get(song, []), audio, previews),
                 split_of(song, seed=self.seed) if self.split == "song" else "",
                 groups={"playlists": tuple(dict.fromkeys(stands[song])), "artist": (artist,) if artist else ()},
                 title=title,
@@ -94,7 +103,7 @@ class Aotm2011(Dataset):
             f"{unknown:,} places of playlists are songs that the Million Song Dataset does not know",
         ]
         if not tracks:
-            said.append(f"without {TRACKS} audio is looked for by song id, not by track id")
+            said.append("without unique_tracks.txt audio is looked for by song id, not by track id")
         left_out = {"rows of paths.csv whose file is not below the root": audio.outside} if audio.outside else {}
         return Reading((), entries, left_out, said, group="artist")
 
@@ -126,10 +135,10 @@ def _songs(mix: Mapping[str, Any], file: Path, number: int) -> tuple[list[tuple[
     )
 
 
-def _tracks(file: Path, wanted: Mapping[str, Any]) -> dict[str, list[str]]:
+def _tracks(file: Path | None, wanted: Mapping[str, Any]) -> dict[str, list[str]]:
     """Track ids by song id, of the songs that are wanted; {} where there is no table."""
     tracks: dict[str, list[str]] = defaultdict(list)
-    if not file.is_file():
+    if file is None:
         return {}
     try:
         with open(file, encoding="utf-8", errors="replace") as stream:
@@ -144,7 +153,20 @@ def _tracks(file: Path, wanted: Mapping[str, Any]) -> dict[str, list[str]]:
     return tracks
 
 
-def _path(song: str, tracks: list[str], audio: OwnAudio) -> str:
-    """The audio of the first track that is there, or of the song."""
+def _previews(root: Path, tracks: Mapping[str, list[str]]) -> dict[str, str]:
+    """Path by track of the previews that are named by 7digital id; {} without the table of these."""
+    file = first(root, MAPPING)
+    if file is None:
+        return {}
+    numbers = seven_digital_ids(file)
+    folder = audio_folder(root, AUDIO, "0123456789")
+    wanted = ((track, numbers.get(track, "")) for found in tracks.values() for track in found)
+    return {track: f"{folder}{n[0]}/{n[1]}/{n}.clip.mp3" for track, n in wanted if n}
+
+
+def _path(song: str, tracks: list[str], audio: OwnAudio, previews: Mapping[str, str]) -> str:
+    """The audio of the first track that is there, or of the song, or where it would be."""
     known = [*tracks, song]
-    return audio.of(next((item for item in known if item in audio.paths), known[0]))
+    own = next((item for item in known if item in audio.paths), "")
+    preview = next((previews[track] for track in tracks if track in previews), "")
+    return audio.of(own) if own else preview or audio.of(known[0])

@@ -32,7 +32,7 @@ AUDIO = ("preprocessed", "audio", "mp3", "")
 _PARTS = {"train": "train", "val": "valid", "test": "test"}
 _NAMES = anywhere("unique_tracks.txt", FOLDERS)
 _ORDER = anywhere("output_labels_msd.txt", (*FOLDERS, "data/index/msd"))
-_MAPPING = "|".join(anywhere(f"MSD_id_to_7D_id.{kind}", FOLDERS) for kind in ("json", "tsv", "csv", "txt", "pkl"))
+MAPPING = "|".join(anywhere(f"MSD_id_to_7D_id.{kind}", FOLDERS) for kind in ("json", "tsv", "csv", "txt", "pkl"))
 _ID = re.compile(r"TR[A-Z]{5}[0-9A-F]{11}")
 _CELLS = re.compile(r"<SEP>|[\t,; ]+")
 _NAMED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
@@ -78,7 +78,7 @@ class MillionSong(Dataset):
             for part, split in _PARTS.items()
         ]
         audio = "|".join(one or ("8" if self.audio == "7digital" else "A") for one in AUDIO)
-        mapping = Needed(_MAPPING, "table from track ids to 7digital ids", f"{LEE}/MSD_id_to_7D_id.pkl")
+        mapping = Needed(MAPPING, "table from track ids to 7digital ids", f"{LEE}/MSD_id_to_7D_id.pkl")
         return (
             *lists,
             *([mapping] if self.audio == "7digital" else []),
@@ -112,7 +112,9 @@ class MillionSong(Dataset):
         known = self._known(root)
         names = _names(first(root, _NAMES), known={track for track, *_ in known})
         numbers = (
-            _mapping(self.table(root, _MAPPING, what="the table of 7digital ids")) if self.audio == "7digital" else {}
+            seven_digital_ids(self.table(root, MAPPING, what="the table of 7digital ids"))
+            if self.audio == "7digital"
+            else {}
         )
         inside = "0123456789" if self.audio == "7digital" else "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
         folder = audio_folder(root, AUDIO, inside)
@@ -178,7 +180,7 @@ def _names(file: Path | None, *, known: set[str]) -> dict[str, tuple[str, str, s
     return found
 
 
-def _mapping(file: Path) -> dict[str, str]:
+def seven_digital_ids(file: Path) -> dict[str, str]:
     """Track id -> 7digital id, digits alone.
 
     Raises:
