@@ -15,6 +15,8 @@ from contramuse.probes.changes import CORRUPTIONS, STUDIED
 from contramuse.probes.folds import Fold, cross_validation
 from contramuse.probes.frozen import fit_frozen
 from contramuse.probes.hearing import Ear, Hearing
+from contramuse.probes.intervals import Resamples
+from contramuse.probes.metrics import weighted_mean
 from contramuse.probes.robustness import Robustness, chosen_tracks, moves_label, tables
 from contramuse.probes.run import System, predict
 from contramuse.probes.tasks import Task
@@ -89,6 +91,7 @@ def given(library, tmp_path_factory):
     return Embeddings.open(folder / "out")
 
 
+@pytest.mark.slow
 def test_the_part_of_an_evaluation(library, given, tmp_path):
     settings = Robustness(QUICK, corruptions=("gain", "packet loss", "semisupcon reverse"), tracks=20, seconds=2.0)
     part = robustness.robustness([given], library=library, settings=settings, folder=tmp_path)
@@ -131,12 +134,31 @@ def test_an_encoder_that_does_not_hear_the_level_keeps_all_of_it(library, given,
     part = robustness.robustness([given], library=library, settings=settings, folder=tmp_path)
     even = [p for p in part["points"] if p["system"] == "even"]
     assert len({p["value"] for p in even if p["metric"] == "accuracy"}) == 1
+    told = {(p["system"], p["severity"]): p["against_clean"] for p in part["points"] if p["metric"] == "accuracy"}
+    assert {told["even", severity] for severity in range(5)} == {"not distinguished"}
+    assert any("severity 4, gain is not told from clean" in said for said in part["words"])
     kept = {s["system"]: s["kept"] for s in part["summary"] if s["metric"] == "accuracy"}
     assert kept["even"] == pytest.approx(1)
     assert kept["level"] < 1
     cosine = {(d["system"], d["severity"]): d["cosine"] for d in part["drift"]}
     assert cosine["even", 4] == pytest.approx(1, abs=1e-4)
     assert cosine["level", 4] < 0.9
+
+
+def test_a_loss_that_the_paired_interval_shows_is_told_although_the_intervals_overlap():
+    """Of 40 answers the same eight become wrong: 0.9 becomes 0.7, which is a loss, with intervals that overlap."""
+    hit = np.r_[np.zeros(4), np.ones(36)]
+    worse = hit.copy()
+    worse[10:18] = 0
+    draws = np.concatenate([weighted_mean(x, w) for x in (hit, worse) for w in Resamples(40, 300).blocks()])
+    change, metrics = CORRUPTIONS["gain"], ("accuracy", "balanced_accuracy")
+    keys = [module.CLEAN.key, *(module.Version(change, amount).key for amount in change.amounts)]
+    value = {key: dict.fromkeys(metrics, 0.7 if i else 0.9) for i, key in enumerate(keys)}
+    drawn = {key: dict.fromkeys(metrics, draws[300:] if i else draws[:300]) for i, key in enumerate(keys)}
+    one = Task("genre", "multiclass", ("a", "b"), np.zeros(40, np.int64), np.ones(40, bool))
+    points = [p for p in module._points(one, [change], {"x": module._Curve(value, drawn)}) if p["metric"] == "accuracy"]
+    assert points[4]["high"] > points[0]["low"]
+    assert [p["against_clean"] for p in points] == ["not distinguished", *["worse"] * 4]
 
 
 def test_mistakes_are_told(library, given, tmp_path):

@@ -167,7 +167,7 @@ def _own(bench: Bench) -> dict[str, Any] | None:
 PARTS: dict[str, Part] = {
     "probe": Part("probes on frozen embeddings, retrieval, leaks", _probe, tables),
     "playlists": Part("playlists continued by tracks that nobody has heard", _playlists, continuation_tables),
-    "robustness": Part("metrics under ten corruptions, step by step", _robustness, robustness.tables),
+    "robustness": Part("metrics under ten corruptions, step by step", _robustness, robustness.tables, version=2),
     "profile": Part("what the vectors are blind to, and what can be read off them", _profile, profile.tables),
     "own": Part("one's own library, without labels: neighbours, hubs, near-duplicates", _own, own.tables),
 }

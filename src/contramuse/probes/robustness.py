@@ -207,11 +207,16 @@ def _points(task: Task, changes: Sequence[Change], scored: Mapping[str, _Curve])
             for change in changes:
                 for severity, amount in enumerate((change.clean, *change.amounts)):
                     key = CLEAN.key if severity == 0 else Version(change, change.amounts[severity - 1]).key
-                    span = interval(curve.value[key][metric], curve.resampled[key][metric], bounds=bounds(metric))
+                    value, drawn = curve.value[key][metric], curve.resampled[key][metric]
+                    span = interval(value, drawn, bounds=bounds(metric))
+                    fallen = difference(
+                        value - curve.value[CLEAN.key][metric], drawn, curve.resampled[CLEAN.key][metric]
+                    )
                     points.append(
                         {
                             "system": name, "field": task.name, "metric": metric, "corruption": change.name,
                             "severity": severity, "amount": amount, **interval_json(span),
+                            "against_clean": fallen.verdict,
                         }
                     )  # fmt: skip
     return points

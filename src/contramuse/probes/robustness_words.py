@@ -59,7 +59,7 @@ def _extremes(part: Mapping[str, Any], system: str, field: str, metric: str) -> 
     last: dict[str, Any] = {p["corruption"]: p for p in mine}
     worst = min(last.values(), key=lambda p: p["value"])
     unit = {one["name"]: one["unit"] for one in part["corruptions"]}
-    harmless = [name for name, p in last.items() if p["high"] is not None and p["high"] >= clean]
+    harmless = [name for name, p in last.items() if p["against_clean"] != "worse"]  # by the paired interval
     tail = (
         f" Even at severity 4, {listed(harmless)} {'is' if len(harmless) == 1 else 'are'} not told from clean audio."
         if harmless
