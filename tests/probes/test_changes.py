@@ -93,7 +93,7 @@ def test_pitch_moves_by_so_many_cents_up_or_down(semitones):
     assert min(shifts) < 0 < max(shifts)
 
 
-@pytest.mark.parametrize("rate", CORRUPTIONS["tempo"].amounts)
+@pytest.mark.parametrize("rate", CORRUPTIONS["tempo"].amounts[1::2])
 def test_tempo_moves_beats_and_length_but_not_pitch(rate):
     x = tone(500, 6.0) * (np.arange(6 * RATE) % (RATE // 2) < RATE // 20)  # two beeps a second
     lengths = set()
@@ -141,7 +141,7 @@ def test_reverberation_decays_by_60_db_in_so_many_seconds(seconds):
 
 def test_an_mp3_stays_in_place_and_gets_worse():
     rng = np.random.default_rng(0)
-    x = (music() + 0.02 * rng.standard_normal(6 * RATE)).astype(np.float32)
+    x = (music(3.0) + 0.02 * rng.standard_normal(3 * RATE)).astype(np.float32)
     coded = [apply(x, "mp3", amount) for amount in CORRUPTIONS["mp3"].amounts]
     left = [decibels((x**2).sum() / ((y - x) ** 2).sum()) for y in coded]
     assert left == sorted(left, reverse=True)

@@ -102,6 +102,7 @@ def folder(tmp_path_factory):
     return Library.open(root.parent / f"{root.name}-library")
 
 
+@pytest.mark.slow
 def test_a_folder_with_tags_alone(folder, tmp_path):
     embed_library(load(make_model(tmp_path / "model", seed=7)), folder, tmp_path / "out")
     given = Embeddings.open(tmp_path / "out")

@@ -95,6 +95,7 @@ def test_similarity_is_a_cosine_and_a_rank():
     np.testing.assert_array_equal(similarity(clean, clean)[1], 1)
 
 
+@pytest.mark.slow
 def test_a_model_beside_its_baselines(library, given, tmp_path):
     settings = Profile(
         factors=("gain", "low-pass"), tracks=20, seconds=1.5, resamples=100, baselines=("random", "mfcc")
