@@ -1,9 +1,11 @@
 """What a file is, is told by its content: whatever it is called."""
 
 import pickle
+import zipfile
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from tests.encoders.plain_sample_cnn import plain_sample_cnn
 from torch import nn
@@ -98,6 +100,16 @@ def test_unknown_names(tmp_path):
         convert(save(tmp_path / "x", STATES["choi"][0]), tmp_path / "model", Choices(trained_on="nothing"))
     with pytest.raises(UserError, match="is no file"):
         convert(save(tmp_path / "x", STATES["melon"][0]), tmp_path / "model", Choices(classes="msd"))
+
+
+def test_archives_and_safetensors(tmp_path):
+    with zipfile.ZipFile(tmp_path / "clmr_checkpoint_10000.zip", "w") as archive:
+        archive.writestr("clmr_checkpoint_10000.pt", b"weights")
+    with pytest.raises(ModelFileError, match=r"Unpack it, and give the file in it \(clmr_checkpoint_10000\.pt\)"):
+        recognise(tmp_path / "clmr_checkpoint_10000.zip")
+    (tmp_path / "model.safetensors").write_bytes(safetensors.torch.save({"a": FLAT}))
+    with pytest.raises(ModelFileError, match="is a model already"):
+        recognise(tmp_path / "model.safetensors")
 
 
 class Bomb:

@@ -59,7 +59,7 @@ def keras():
     layers = {name: {part: drawn(part, shape) for part, shape in parts.items()} for name, parts in keras_layers()}
     layers["dense"] = {"kernel": drawn("kernel", (1280, 512)), "bias": drawn("bias", (512,))}
     layers["layer_normalization"] = {"gamma": drawn("gamma", (512,)), "beta": drawn("beta", (512,))}
-    layers["bilinear"] = {"_w": drawn("_w", (512, 512))}
+    layers["bilinear"] = {"kernel": drawn("kernel", (512, 512))}
     return layers
 
 
@@ -70,7 +70,7 @@ def stored(keras, root=ROOT):
     for number, (name, parts) in enumerate(keras.items()):
         place = places.get(name, f"layer_with_weights-0/layer_with_weights-{number}")
         for part, value in parts.items():
-            key = "_similarity_layer/_w" if name == "bilinear" else f"{root}{place}/{part}"
+            key = "_similarity_layer/bilinear_product_weight" if name == "bilinear" else f"{root}{place}/{part}"
             values[f"{key}{VALUE}"] = value
     for slot in "mv":
         key = f"{root}layer_with_weights-0/layer_with_weights-1/kernel/.OPTIMIZER_SLOT/optimizer/{slot}"
@@ -97,7 +97,7 @@ def test_what_is_made(made):
     imported, model = made
     assert (imported.encoder, imported.sample_rate, imported.samples) == ("EfficientNet-B0", 16000, 15920)
     assert imported.head == "projector, 1 linear layer to 512"
-    assert "_similarity_layer/_w" in imported.left_out
+    assert "_similarity_layer/bilinear_product_weight" in imported.left_out
     assert len(imported.left_out) == 5
     assert (model.dim, model.tower.frontend.clip) == (1280, round(29.1 * 16000))
     assert model.info["parameters"] == 4_006_972

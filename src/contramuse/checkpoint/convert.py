@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,6 +162,7 @@ def recognise(file: str | Path) -> str:
         raise ModelFileError("is a folder", name="file", value=path, fix=fix)
     if path.is_file() and is_onnx(path):
         return "clmr_onnx"
+    _refuse_others(path)
     state = read_state(path)
     found = recognise_state(state)
     if found is None:
@@ -168,12 +170,37 @@ def recognise(file: str | Path) -> str:
             if any(re.fullmatch(pattern, key) for key in state):
                 fix = "Give the encoder's file, and this one with --head."
                 raise ModelFileError(f"holds {part} and no encoder", name="file", value=path, fix=fix)
-        listed = "; ".join(f"{layout.name}: {layout.looked_for}" for layout in LAYOUTS.values())
-        raise ModelFileError(
-            f"is of no layout that is known; it holds {', '.join(list(state)[:3])}, ...", name="file", value=path,
-            fix=f"Looked for: {listed}.",
-        )  # fmt: skip
+        raise _unknown(path, f"is of no layout that is known; it holds {', '.join(list(state)[:3])}, ...")
     return found
+
+
+def _unknown(path: Path, problem: str) -> ModelFileError:
+    listed = "; ".join(f"{layout.name}: {layout.looked_for}" for layout in LAYOUTS.values())
+    return ModelFileError(problem, name="file", value=path, fix=f"Looked for: {listed}.")
+
+
+def _refuse_others(path: Path) -> None:
+    """Refuse what is no file of PyTorch's: archives, as checkpoints are published in, safetensors, anything else.
+
+    Raises:
+        ModelFileError: it is such a file.
+    """
+    if not path.is_file():
+        return
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            members = archive.namelist()
+        if not any(name.endswith("data.pkl") for name in members):
+            fix = f"Unpack it, and give the file in it ({', '.join(members[:3])})."
+            raise ModelFileError("is an archive of files", name="file", value=path, fix=fix)
+        return
+    with open(path, "rb") as stream:
+        first = stream.read(9)
+    if first[8:] == b"{":
+        fix = "A folder with model.safetensors and model.json is a model already; others are of no known layout."
+        raise ModelFileError("holds safetensors", name="file", value=path, fix=fix)
+    if not first.startswith((b"PK", b"\x80")):  # a cut archive, and the pickles of before PyTorch 1.6
+        raise _unknown(path, "is no checkpoint of PyTorch or TensorFlow and no ONNX file")
 
 
 def recognise_state(state: State) -> str | None:

@@ -182,5 +182,5 @@ def report(made: Imported) -> None:
     if made.classes:
         print(f"  classes: {', '.join(made.classes[:5])}{', ...' if len(made.classes) > 5 else ''}")
     if made.left_out:
-        more = ", ..." if len(made.left_out) > 3 else ""
+        more = f", ... ({len(made.left_out)} in all)" if len(made.left_out) > 3 else ""
         print(f"  left out: {', '.join(made.left_out[:3])}{more}")
