@@ -73,5 +73,7 @@ def test_an_output_needs_a_name_in_utf8(tmp_path):
 
 def test_folders_of_one_name_are_told_apart(tmp_path):
     paths = [tmp_path / "a" / "run", tmp_path / "b" / "run", tmp_path / "c"]
-    assert list(told_apart(paths).values()) == ["a/run", "b/run", "c"]
+    assert list(told_apart(paths).values()) == ["a", "b", "c"]
     assert told_apart([tmp_path / "a" / "run"]) == {tmp_path / "a" / "run": "run"}
+    paths = [tmp_path / "a" / "x" / "run", tmp_path / "b" / "x" / "run", tmp_path / "a"]
+    assert list(told_apart(paths).values()) == ["a/x/run", "b", "a"]

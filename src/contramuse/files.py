@@ -72,14 +72,15 @@ def printable(name: str) -> str:
 
 
 def told_apart(paths: Sequence[Path]) -> dict[Path, str]:
-    """A name for every path: that of its folder, with as many of the folders above as tell it from the others."""
+    """A short name for every path: its last part, or the folder above it that tells it from others of that name."""
     whole = {path: path.resolve().parts for path in paths}
-    names = {}
+    tails = {}
     for path, parts in whole.items():
         rest = [other for other in whole.values() if other != parts]
         n = next((n for n in range(1, len(parts)) if all(other[-n:] != parts[-n:] for other in rest)), len(parts))
-        names[path] = "/".join(parts[-n:])
-    return names
+        tails[path] = parts[-n:]
+    short = [tail[0] for tail in tails.values()]
+    return {path: tail[0] if short.count(tail[0]) == 1 else "/".join(tail) for path, tail in tails.items()}
 
 
 def stable_hash(value: Any, length: int = 16) -> str:

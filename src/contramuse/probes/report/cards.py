@@ -12,6 +12,8 @@ from contramuse.probes.report.charts import axis, dot, span_of, whisker
 from contramuse.probes.words import METRICS, figure, spanned
 
 Cell = Mapping[str, Any]
+MOST_CHIPS = 4
+"""Differences that are told below a card; more are folded away."""
 VERDICTS = {"better": "better than", "worse": "worse than", "not distinguished": "not distinguished from"}
 EXPLAINED = {
     "accuracy": "share of tracks whose class is right",
@@ -35,6 +37,12 @@ def metric_name(metric: str) -> str:
     if metric.partition("_at_")[0] in ("ndcg", "recall", "map", "r_precision", "clicks") and metric not in METRICS:
         return metric_title(metric)
     return METRICS.get(metric) or metric.replace("_at_", "@").replace("_", " ")
+
+
+def spoken(part: Mapping[str, Any]) -> str:
+    """The sentences of a part, as a list."""
+    items = "".join(f"<li>{escape(str(text))}</li>" for text in part.get("words", ()))
+    return f'<ul class="words">{items}</ul>' if items else ""
 
 
 def plain(name: str) -> str:
@@ -90,9 +98,14 @@ def card(
     )
     chips = "".join(_chip(g) for g in gaps if g["system"] == cells[0]["system"])
     below = f'<ul class="chips">{chips}</ul>' if chips else ""
+    count = chips.count("<li>")
+    if count > MOST_CHIPS:
+        summary = f"{count} differences of {escape(cells[0]['system'])}"
+        below = f"<details><summary>{summary}</summary>{below}</details>"
+    below_title = f'<p class="sub">{escape(sub)}</p>' if sub else ""
     return (
         f'<article class="card"><h3>{escape(title)} <small>{escape(small)}</small></h3>'
-        f'<p class="sub">{escape(sub)}</p>{rows}'
+        f"{below_title}{rows}"
         f'<div class="row"><span></span>{axis(low, high)}<span></span></div>{below}</article>'
     )
 

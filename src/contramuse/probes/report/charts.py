@@ -15,7 +15,7 @@ def span_of(cells: Sequence[Mapping[str, Any]], floor: float | None) -> tuple[fl
         return 0.0, 1.0
     low, high = max(min(values), -1.0), max(values)
     step = nice_step(max(high - low, 0.05))
-    low, high = math.floor((low - 1e-9) / step) * step, math.ceil((high + 1e-9) / step) * step
+    low, high = math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
     return low, high if high > low else low + step
 
 

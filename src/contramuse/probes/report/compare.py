@@ -12,6 +12,7 @@ from contramuse.probes.report.cards import metric_name
 from contramuse.probes.report.charts import axis, ticks
 from contramuse.probes.words import comparisons, figure
 
+Pair = tuple[str, str, list[tuple[str, Mapping[str, Any]]]]
 WIDEST = 1.0
 """Differences are drawn up to here; R² can be as bad as it likes."""
 
@@ -21,7 +22,7 @@ def compare_section(report: Report) -> str:
     return report.each("probe", lambda session, results: _forests(results))
 
 
-def pairs(results: Mapping[str, Any]) -> list[tuple[str, str, list[tuple[str, Mapping[str, Any]]]]]:
+def pairs(results: Mapping[str, Any]) -> list[Pair]:
     """(system, against, [(task, paired difference)]) of every pair, models against models first."""
     models = [s["name"] for s in results["systems"] if s["role"] == "model"]
     baselines = [s["name"] for s in results["systems"] if s["role"] == "baseline"]
@@ -35,12 +36,10 @@ def _forests(results: Mapping[str, Any]) -> str:
     found = pairs(results)
     if not found:
         return ""
-    width = _half_width([gap for _, _, gaps in found for _, gap in gaps])
     metrics = {t["field"]: metric_name(t["metrics"][0]) for t in results["tasks"]}
     metrics |= {f"retrieval by {r['group']}": metric_name(r["metrics"][0]) for r in results["retrieval"]}
     models = {s["name"] for s in results["systems"] if s["role"] == "model"}
-    first = "".join(_forest(a, b, gaps, width, metrics) for a, b, gaps in found if b in models)
-    rest = "".join(_forest(a, b, gaps, width, metrics) for a, b, gaps in found if b not in models)
+    first, rest = (_group([one for one in found if (one[1] in models) is wanted], metrics) for wanted in (True, False))
     apart = (
         '<p class="note">Some of these models were measured in sessions of their own; a paired difference needs one '
         "session (<code>contramuse probe A --against B</code>).</p>"
@@ -50,9 +49,15 @@ def _forests(results: Mapping[str, Any]) -> str:
     folded = f"<details><summary>Against baselines</summary><div class='cards'>{rest}</div></details>"
     return (
         f'<p class="note">Differences on the same tested tracks, {escape(results["primary_probe"])} probe, with paired '
-        "95 % intervals; all pictures have the same axis. Filled: the interval leaves out zero.</p>"
+        "95 % intervals. Filled: the interval leaves out zero.</p>"
         f"{apart}{f'<div class=cards>{first}</div>{folded}' if first else f'<div class=cards>{rest}</div>'}"
     )
+
+
+def _group(found: Sequence[Pair], metrics: Mapping[str, str]) -> str:
+    """Pictures of several pairs, all with the same axis."""
+    width = _half_width([gap for _, _, gaps in found for _, gap in gaps])
+    return "".join(_forest(a, b, gaps, width, metrics) for a, b, gaps in found)
 
 
 def _half_width(gaps: Sequence[Mapping[str, Any]]) -> float:

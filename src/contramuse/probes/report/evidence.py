@@ -112,7 +112,8 @@ def _weakest(session: Session, system: str) -> Iterator[str]:
     """The corruption that costs most at its strongest, per field."""
     part = session.parts.get("robustness") or {}
     points = [p for p in part.get("points", ()) if p["system"] == system and p["value"] is not None]
-    for field, metric in dict.fromkeys((p["field"], p["metric"]) for p in points):
+    first = {p["field"]: p["metric"] for p in reversed(points)}
+    for field, metric in sorted(first.items()):
         mine = [p for p in points if (p["field"], p["metric"]) == (field, metric)]
         clean = {p["corruption"]: p["value"] for p in mine if p["severity"] == 0}
         falls = [(clean[p["corruption"]] - p["value"], p) for p in mine if p["corruption"] in clean and p["severity"]]

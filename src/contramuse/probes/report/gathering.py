@@ -60,14 +60,15 @@ def gather_sources(
     given += [one for one in measured(sessions) if not any(kind == one[0] for kind, _ in given)]
     if not given:
         raise UserError("nothing to report on", name="report", fix=NEEDED)
-    names = told_apart([path for _, path in given])
+    runs = [path for kind, path in given if kind == "run"]
+    names = told_apart(runs or [path for _, path in given])
     trained = tuple(read_trained(path, name=names[path]) for kind, path in given if kind == "run")
     opened = tuple(_embeddings(path) for kind, path in given if kind == "embeddings")
     places = [one.meta.get("library_root") for one in opened] + [one.library.get("root") for one in sessions]
     place = library or next((Path(one) for one in places if one), None)
     found = _library(place, asked=library is not None)
     return Sources(
-        name=_title(given, names),
+        name=", ".join(names[path] for path in runs) or names[given[0][1]].removesuffix(".json"),
         trained=trained,
         embeddings=opened,
         sessions=sessions,
@@ -88,12 +89,6 @@ def measured(sessions: Sequence[Session]) -> list[tuple[Kind, Path]]:
         if (run / "recipe.yaml").exists() or (run / "model.json").exists():
             found.append(("run", run))
     return list(dict.fromkeys(found))
-
-
-def _title(given: Sequence[tuple[Kind, Path]], names: Mapping[Path, str]) -> str:
-    """Of the page: names of the runs, else of what was given first."""
-    runs = [path for kind, path in given if kind == "run"] or [path for _, path in given[:1]]
-    return ", ".join(names[path].removesuffix(".json") for path in runs)
 
 
 def kind_of(path: Path) -> Kind:

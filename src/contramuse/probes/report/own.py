@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 from typing import Any
 
 from contramuse.probes.report.assembled import Report
-from contramuse.probes.report.cards import card, legend
+from contramuse.probes.report.cards import card, legend, spoken
 from contramuse.probes.report.markup import table
 from contramuse.probes.report.robust import left_out
 from contramuse.probes.words import figure, spanned
@@ -47,14 +46,14 @@ def _own(report: Report, part: Mapping[str, Any]) -> str:
     shown = [r for r in results if r["measure"] != "precision" or (r.get("k") or 0) == most]
     keys = list(dict.fromkeys((r["measure"], r.get("group"), r.get("k")) for r in shown))
     cards = "".join(_card(report, part, key) for key in keys)
-    said = "".join(f'<p class="said">{escape(str(text))}</p>' for text in part.get("words", ()))
     rows = [
         [measure_title(r), r["system"], spanned(r), figure(r["chance"]) if r.get("chance") is not None else ""]
         for r in results
     ]
     numbers = table(("measure", "system", "value", "chance"), rows)
     return (
-        f"{said}<p class='note'>No labels were needed: artists and albums are those of the files' own tags, and what "
+        f"{spoken(part)}"
+        "<p class='note'>No labels were needed: artists and albums are those of the files' own tags, and what "
         "is sought is known from the sound itself. Whiskers are 95 % intervals.</p>"
         f"{legend(report, [{'name': n} for n in names], floor='chance')}<div class='cards'>{cards}</div>"
         f"{left_out(part)}<details><summary>All numbers</summary>{numbers}</details>"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
 from contramuse.probes.report.assembled import Report
-from contramuse.probes.report.cards import card, legend, metric_name
+from contramuse.probes.report.cards import card, legend, metric_name, spoken
 from contramuse.probes.report.curves import Line, curves, limits
 from contramuse.probes.report.markup import table
 from contramuse.probes.words import figure, spanned
@@ -22,7 +23,6 @@ def robustness_section(report: Report) -> str:
 
 def _robustness(report: Report, part: Mapping[str, Any]) -> str:
     names = list(dict.fromkeys(p["system"] for p in part["points"]))
-    said = "".join(f"<p>{escape(str(text))}</p>" for text in part.get("words", ()))
     kinds = list(dict.fromkeys((p["field"], p["metric"]) for p in part["points"]))
     blocks = []
     for field, metric in kinds:
@@ -39,7 +39,8 @@ def _robustness(report: Report, part: Mapping[str, Any]) -> str:
         for i, (title, small, body) in enumerate(blocks)
     )
     return (
-        f'{said}<p class="note">Tested tracks are corrupted, training tracks are not. Severity 0 is the clean sound; '
+        f"{spoken(part)}"
+        '<p class="note">Tested tracks are corrupted, training tracks are not. Severity 0 is the clean sound; '
         "bands are 95 % intervals, and all panels of a field have the same axis.</p>"
         f"{legend(report, [{'name': n} for n in names], floor='')}{_kept(part, names)}{left_out(part)}{shown}"
     )
@@ -124,36 +125,46 @@ def profile_section(report: Report) -> str:
 
 def _profile(report: Report, part: Mapping[str, Any]) -> str:
     names = list(dict.fromkeys(p["system"] for p in part["points"]))
-    said = "".join(f"<p>{escape(str(text))}</p>" for text in part.get("words", ()))
-    lines = {f["name"]: _factor_lines(report, part, f["name"]) for f in part["factors"]}
+    lines = {f["name"]: _factor_lines(report, part, f) for f in part["factors"]}
     shared = limits([line for group in lines.values() for line in group])
     figures = ""
     for f in part["factors"]:
-        drawn = curves(lines[f["name"]], unit=str(f.get("unit") or "amount"), y=shared)
+        marks = [(math.log10(a), f"{a:g}") for a in f["amounts"]] if _logarithmic(f) else []
+        drawn = curves(lines[f["name"]], unit=str(f.get("unit") or "amount"), y=shared, marks=marks)
         unit = f'<span class="num">{escape(str(f.get("unit") or ""))}</span>'
-        figures += (
-            f"<figure><figcaption><b>{escape(_spaced(f['name']))}</b> {unit}</figcaption>{drawn}</figure>"
-            if drawn
-            else ""
-        )
+        caption = f"<figcaption><b>{escape(_spaced(f['name']))}</b> {unit}</figcaption>"
+        figures += f"<figure>{caption}{drawn}</figure>" if drawn else ""
     return (
-        f'{said}<p class="note">How alike a track and its changed self are: a flat line at the top is invariance. '
+        f"{spoken(part)}"
+        '<p class="note">How alike a track and its changed self are: a flat line at the top is invariance. '
         "Bands are 95 % intervals, all panels have the same axis.</p>"
         f"{legend(report, [{'name': n} for n in names], floor='')}<div class='charts'>{figures}</div>"
         f"{_between(part)}{_equivariance(report, part)}{left_out(part)}{_all_points(part)}"
     )
 
 
-def _factor_lines(report: Report, part: Mapping[str, Any], factor: str) -> list[Line]:
+def _logarithmic(factor: Mapping[str, Any]) -> bool:
+    """Whether the amounts span more than two octaves, as frequencies and bitrates do."""
+    amounts = [float(a) for a in factor["amounts"]]
+    return bool(amounts) and min(amounts) > 0 and max(amounts) >= 4 * min(amounts)
+
+
+def _factor_lines(report: Report, part: Mapping[str, Any], factor: Mapping[str, Any]) -> list[Line]:
+    """A line per system; where the unchanged sound has an amount, its similarity to itself is a point of it."""
     found = []
-    for name in dict.fromkeys(p["system"] for p in part["points"]):
-        mine = [
-            p for p in part["points"] if (p["system"], p["factor"]) == (name, factor) and p["similarity"] is not None
-        ]
-        mine.sort(key=lambda p: float(p["amount"]))
-        band = [(float(p["amount"]), p["low"], p["high"]) for p in mine if p.get("low") is not None]
-        line = [(float(p["amount"]), p["similarity"]) for p in mine]
-        found.append(Line(name, report.style(name), line, band, dots="each"))
+    clean = factor.get("clean")
+    of_factor = [p for p in part["points"] if p["factor"] == factor["name"] and p["similarity"] is not None]
+    for name in dict.fromkeys(p["system"] for p in of_factor):
+        mine = [(float(p["amount"]), p) for p in of_factor if p["system"] == name]
+        points = [(x, p["similarity"]) for x, p in mine]
+        band = [(x, p["low"], p["high"]) for x, p in mine if p.get("low") is not None]
+        if clean is not None and clean not in dict(points) and (clean > 0 or not _logarithmic(factor)):
+            points.append((float(clean), 1.0))
+            band.append((float(clean), 1.0, 1.0))
+        if _logarithmic(factor):
+            points = [(math.log10(x), y) for x, y in points]
+            band = [(math.log10(x), low, high) for x, low, high in band]
+        found.append(Line(name, report.style(name), sorted(points), sorted(band), dots="each"))
     return found
 
 
@@ -166,13 +177,16 @@ def _between(part: Mapping[str, Any]) -> str:
 def _equivariance(report: Report, part: Mapping[str, Any]) -> str:
     found = part.get("equivariance") or []
     cards = ""
-    for factor in dict.fromkeys(e["factor"] for e in found):
+    for factor in dict.fromkeys(e["factor"] for e in found if e["r2"] is not None):
         cells = [{**e, "value": e["r2"]} for e in found if e["factor"] == factor]
-        cards += card(
-            report, cells, title=_spaced(factor), small="R²", floor=0.0,
-            sub="how well the amount is read from the change of the vector; 0 is answering the mean",
-        )  # fmt: skip
-    return f"<h3>What can be read from the change</h3><div class='cards'>{cards}</div>" if cards else ""
+        cards += card(report, cells, title=_spaced(factor), small="R²", floor=0.0, sub="")
+    if not cards:
+        return ""
+    return (
+        "<h3>What can be read from the change</h3><p class='note'>How well the amount is read from the difference "
+        "of the changed and the unchanged vector, on tracks of other artists; 0 is answering the mean.</p>"
+        f"<div class='cards'>{cards}</div>"
+    )
 
 
 def _all_points(part: Mapping[str, Any]) -> str:

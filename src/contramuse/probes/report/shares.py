@@ -26,14 +26,14 @@ def _few(report: Report, part: Sequence[Mapping[str, Any]]) -> str:
     names = list(dict.fromkeys(p["system"] for one in part for p in one["points"]))
     charts = "".join(_chart(report, one, way, title) for one in part for way, title in WAYS)
     draws = sorted({p["draws"] for one in part for p in one["points"] if p.get("draws")})
-    drawn = f"mean of {' or '.join(map(str, draws))} draws; " if draws else ""
+    drawn = f"mean of {draws[-1]} draws; " if draws else ""
     rows = [
         [
             (one["field"], metric_name(one["metric"])),
             one.get("probe", ""),
             p["system"],
             amount(p),
-            p["labels"],
+            f"{p['labels']:g}",
             spanned(p),
         ]
         for one in part
