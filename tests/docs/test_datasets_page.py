@@ -103,7 +103,7 @@ def _cell(text: str) -> str:
 @cache
 def _fields(name: str) -> str:
     """The label fields of the dataset by its defaults, as its miniature has them."""
-    if name in ADAPTERS:
+    if name in ADAPTERS or not DATASETS[name].about.home:
         return ""
     spec = importlib.util.spec_from_file_location(f"mini_{name}", MINIS / f"mini_{name}.py")
     assert spec is not None
