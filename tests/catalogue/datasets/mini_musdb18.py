@@ -15,7 +15,7 @@ TEST = ("AM Contra - Heart Peripheral", "Triviul feat. The Fiend - Widow", "The 
 STEMS = ("bass", "drums", "other", "vocals")
 
 
-def stem_mp4(path: Path, *, seed: int, rate: int = 44100, seconds: float = 1.0) -> None:
+def stem_mp4(path: Path, *, seed: int, rate: int = 16000, seconds: float = 1.0) -> None:
     """The mix and four stems as streams of one file."""
     rng = np.random.default_rng(seed)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,4 +46,4 @@ def miniature_hq(root: Path) -> None:
     for seed, (folder, name) in enumerate([*(("train", n) for n in TRAIN), ("test", TEST[0])]):
         for number, part in enumerate(("mixture", *STEMS)):
             if (name, part) != (TRAIN[0], "vocals"):
-                tone(root / folder / name / f"{part}.wav", seed=10 * seed + number)
+                tone(root / folder / name / f"{part}.wav", seed=10 * seed + number, rate=8000)

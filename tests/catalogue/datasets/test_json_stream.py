@@ -19,7 +19,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     items=st.lists(st.dictionaries(st.text(max_size=5), VALUES, max_size=3), max_size=6),
     indent=st.sampled_from([None, 0, 3]),
