@@ -58,6 +58,14 @@ def test_probe_adds_its_baselines_keeps_them_and_reports(run, world):
     assert re.findall('<section id="([a-z]+)"', page.read_text(encoding="utf-8")) == re.findall(
         '<section id="([a-z]+)"', text
     )
+    card = world / "README.md"
+    status, out, err = run(
+        "report", world / "run", world / "probe.json", "-o", page, "--card", card, "--licence", "mit"
+    )
+    assert status == 0, err
+    assert "card of run" in out
+    assert results["systems"][0]["model_hash"] in card.read_text(encoding="utf-8")
+    assert "license: mit" in card.read_text(encoding="utf-8")
     before = (world / "probe.json").read_bytes()
     status, _, err = run("report", world / "probe.json", "-o", world / "probe.html")
     assert status == 2
@@ -121,6 +129,7 @@ def test_two_embeddings_are_compared_in_pairs(run, world):
         (("report", "library"), "is a library, which has no results"),
         (("report", "library/shards"), "neither a run nor a model"),
         (("report", "run", "-o", "report.json"), "is no page"),
+        (("report", "embeddings", "--card", "card.md"), "no model to write a card of"),
     ],
 )
 def test_mistakes_are_told_with_the_next_step(run, world, monkeypatch, arguments, message):

@@ -101,7 +101,7 @@ def _x_limits(lines: Sequence[Line], marks: Sequence[tuple[float, str]]) -> tupl
 
 def _grid(frame: Frame, marks: Sequence[tuple[float, str]]) -> list[str]:
     parts = []
-    for t in ticks(*frame.y):
+    for t in ticks(*frame.y, parts=5):
         _, y = frame.place(frame.x[0], t)
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(

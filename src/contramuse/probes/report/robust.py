@@ -108,13 +108,8 @@ def _percent(entry: Mapping[str, Any]) -> tuple[str, str] | str:
 
 
 def left_out(part: Mapping[str, Any]) -> str:
-    """Systems that were not asked, and corruptions that would have moved a label."""
+    """Systems that were not asked."""
     told = [f"{one['system']} ({one['reason']})" for one in part.get("left_out", ())]
-    told += [
-        f"{_spaced(', '.join(f['left_out']))} for {f['field']} (it moves the label)"
-        for f in part.get("fields", ())
-        if f.get("left_out")
-    ]
     return f'<p class="note">Left out: {escape("; ".join(told))}.</p>' if told else ""
 
 
