@@ -12,7 +12,7 @@ from contramuse.checkpoint.model import load
 from contramuse.embeddings import Embeddings, embed_library
 from contramuse.errors import LibraryError, UserError
 from contramuse.probes import own as module
-from contramuse.probes.neighbours import standardised
+from contramuse.probes.neighbours import nearest, standardised
 from contramuse.probes.own import Own, own, tables
 from contramuse.probes.run import System
 from contramuse.probes.standing import Group, Standing, standings
@@ -39,7 +39,7 @@ def test_precision_by_group_is_a_loop():
     artist = [(f"a{i}",) for i in rng.integers(0, 12, n)]
     genre = [(f"g{i}",) if i < 3 else () for i in rng.integers(0, 4, n)]
     groups = [Group("genre", genre, artist, ""), Group("artist", artist, None, "")]
-    measures = module._together({"x": x}, standing(groups, artist), QUIET, quiet)
+    measures = module._together({"x": x}, {"x": nearest(x, k=10)}, standing(groups, artist), QUIET, quiet)
     assert [(m.facts["group"], m.facts["k"]) for m in measures] == [
         (g, k) for g in ("genre", "artist") for k in (1, 5, 10)
     ]

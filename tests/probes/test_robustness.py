@@ -1,5 +1,6 @@
 """Robustness: clean probes on corrupted tracks, closed forms, and what is not measured."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -159,6 +160,14 @@ def test_a_loss_that_the_paired_interval_shows_is_told_although_the_intervals_ov
     points = [p for p in module._points(one, [change], {"x": module._Curve(value, drawn)}) if p["metric"] == "accuracy"]
     assert points[4]["high"] > points[0]["low"]
     assert [p["against_clean"] for p in points] == ["not distinguished", *["worse"] * 4]
+
+
+def test_a_field_whose_answer_every_corruption_moves_says_so(library, given, tmp_path):
+    settings = Robustness(dataclasses.replace(QUICK, tasks=("tempo",)), corruptions=("tempo",), tracks=20, seconds=1.5)
+    part = robustness.robustness([given], library=library, settings=settings, folder=tmp_path)
+    assert part["points"] == part["summary"] == []
+    assert part["words"][1:] == ["tempo: tempo is not measured: it changes the right answer."]
+    list(tables(part))
 
 
 def test_mistakes_are_told(library, given, tmp_path):

@@ -141,6 +141,11 @@ class Excerpts:
         return changed(x, version.change, version.amount, sample_rate=rate, track=track, seed=self.seed)
 
 
+def heard_seconds(given: Sequence[Embeddings], seconds: float) -> float:
+    """Seconds of an excerpt: as asked for, or one window of the model that needs most; less would be padded."""
+    return max([seconds, *(float(one.meta.get("window") or 0) for one in given)])
+
+
 def hearing_of(systems: Sequence[System], given: Sequence[Embeddings], *, sample_rate: int, seed: int) -> Hearing:
     """Ears for the systems that ``systems.compared_systems`` made of ``given``, in its order: models come first."""
     from contramuse.checkpoint.model import load

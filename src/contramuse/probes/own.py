@@ -14,6 +14,7 @@ from contramuse.audio.features import FeatureStore
 from contramuse.errors import UserError
 from contramuse.probes import systems, tempo_key
 from contramuse.probes.duplicates import find_duplicates
+from contramuse.probes.hearing import heard_seconds
 from contramuse.probes.intervals import Resamples, interval
 from contramuse.probes.metrics import ones, weighted_mean
 from contramuse.probes.neighbours import hits, nearest, occurrences, sharing, skewness, standardised
@@ -122,14 +123,16 @@ def own(
     measures: list[Measure] = []
     with one_thread():
         vectors = {one.name: standardised(one.vectors) for one in compared}
-        measures += _together(vectors, standing, settings, progress)
-        measures += _hubs(vectors, standing)
+        progress("nearest neighbours")
+        free = {name: nearest(x, k=K) for name, x in vectors.items()}
+        measures += _together(vectors, free, standing, settings, progress)
+        measures += _hubs(free, standing)
         measures += _agreements(vectors, standing, progress)
     left_out: list[dict[str, str]] = []
     if settings.copies and not isinstance(library.store, FeatureStore):
         found, left_out = find_duplicates(
-            compared, given, vectors, library=library, rows=rows, copies=settings.copies, seconds=settings.seconds,
-            seed=settings.seed, folder=folder, progress=progress,
+            compared, given, vectors, library=library, rows=rows, copies=settings.copies,
+            seconds=heard_seconds(given, settings.seconds), seed=settings.seed, folder=folder, progress=progress,
         )  # fmt: skip
         for name, values, at, note in found:
             facts = {"group": name, "note": note, "queries": len(at)}
@@ -154,9 +157,13 @@ def _possible(library: Library, settings: Own) -> tuple[str, ...]:
 
 
 def _together(
-    vectors: Mapping[str, NDArray[np.float32]], standing: Standing, settings: Own, progress: Progress
+    vectors: Mapping[str, NDArray[np.float32]],
+    free: Mapping[str, NDArray[np.int64]],
+    standing: Standing,
+    settings: Own,
+    progress: Progress,
 ) -> list[Measure]:
-    """Precision at k for every group of tracks that belong together."""
+    """Precision at k for every group of tracks that belong together; ``free`` are neighbours with nobody left out."""
     found = []
     for group in standing.groups:
         progress(f"neighbours by {group.name}")
@@ -167,7 +174,8 @@ def _together(
         queries = np.flatnonzero(counts > 0)
         if len(queries) < LEAST:
             continue
-        right = {name: hits(nearest(x, k=K, excluded=excluded), relevant, queries) for name, x in vectors.items()}
+        near = free if excluded is None else {name: nearest(x, k=K, excluded=excluded) for name, x in vectors.items()}
+        right = {name: hits(one, relevant, queries) for name, one in near.items()}
         for k in settings.at:
             facts = {
                 "group": group.name, "k": k, "queries": len(queries),
@@ -211,8 +219,8 @@ def _sizes(member: Any, relevant: Table, excluded: Table | None) -> tuple[NDArra
     return counts, np.maximum(candidates, 1)
 
 
-def _hubs(vectors: Mapping[str, NDArray[np.float32]], standing: Standing) -> list[Measure]:
-    counts = {name: occurrences(nearest(x, k=K)) for name, x in vectors.items()}
+def _hubs(free: Mapping[str, NDArray[np.int64]], standing: Standing) -> list[Measure]:
+    counts = {name: occurrences(one) for name, one in free.items()}
     common = {"k": K, "queries": len(standing.clusters)}
     skewed = {name: one.astype(np.float64) for name, one in counts.items()}
     absent = {name: (one == 0).astype(np.float64) for name, one in counts.items()}

@@ -16,7 +16,7 @@ from contramuse.probes import systems
 from contramuse.probes.changes import FACTORS, Change
 from contramuse.probes.estimators import Standard, unit
 from contramuse.probes.folds import cross_validation
-from contramuse.probes.hearing import CLEAN, Excerpts, Version, hear, hearing_of
+from contramuse.probes.hearing import CLEAN, Excerpts, Version, hear, heard_seconds, hearing_of
 from contramuse.probes.intervals import Resamples, interval
 from contramuse.probes.metrics import r_squared, weighted_mean
 from contramuse.probes.profile_words import tables, words
@@ -45,7 +45,7 @@ class Profile:
         baselines: of "random", "mfcc", "mel".
         tracks: at most, drawn from the tested tracks of the library's split, and from all where these are fewer than
             50.
-        seconds: of the excerpt from the middle of each.
+        seconds: of the excerpt from the middle of each; more where a model's window is longer.
         resamples: of the bootstrap.
         seed: of the tracks, the folds and what changes draw.
     """
@@ -90,7 +90,8 @@ def profile(
     compared = systems.compared_systems(
         given, library, rows=rows, baselines=settings.baselines, seed=settings.seed, progress=progress
     )
-    excerpts = Excerpts(library, profiled_rows(library, rows, settings), settings.seconds, settings.seed)
+    changed = profiled_rows(library, rows, settings)
+    excerpts = Excerpts(library, changed, heard_seconds(given, settings.seconds), settings.seed)
     factors = [FACTORS[name] for name in settings.factors]
     versions = [CLEAN, *(Version(factor, amount) for factor in factors for amount in factor.amounts)]
     hearing = hearing_of(compared, given, sample_rate=library.sample_rate, seed=settings.seed)
@@ -114,7 +115,7 @@ def profile(
     found = {
         "factors": [factor.describe(with_clean=False) | {"clean": factor.clean} for factor in factors],
         "systems": [{"name": one.name, "role": one.role} for one in hearers],
-        "tracks": {"changed": len(excerpts.rows), "seconds": settings.seconds},
+        "tracks": {"changed": len(excerpts.rows), "seconds": excerpts.seconds},
         "points": points,
         "equivariance": read,
         "between": between,

@@ -8,6 +8,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from contramuse.probes.robustness_words import short
 from contramuse.probes.words import figure, listed
 
 ALIKE = 0.9
@@ -80,7 +81,7 @@ def tables(part: Mapping[str, Any]) -> Iterator[Table]:
         cells = []
         for name in names:
             line = [p for p in part["points"] if (p["system"], p["factor"]) == (name, factor["name"])]
-            cells.append(" ".join(figure(p["similarity"])[:4] for p in line))
+            cells.append(" ".join(short(p["similarity"]) for p in line))
         table.add_row(factor["name"], f"{amounts} {factor['unit']}", *cells)
     between = {one["system"]: figure(one["similarity"]) for one in part["between"]}
     table.add_row("different tracks", "", *(between[name] for name in names))

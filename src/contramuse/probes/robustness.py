@@ -18,7 +18,7 @@ from contramuse.probes.clusters import cluster_tracks
 from contramuse.probes.estimators import Standard, unit
 from contramuse.probes.folds import Fold
 from contramuse.probes.frozen import Frozen, fit_frozen
-from contramuse.probes.hearing import CLEAN, Excerpts, Version, hear, hearing_of
+from contramuse.probes.hearing import CLEAN, Excerpts, Version, hear, heard_seconds, hearing_of
 from contramuse.probes.intervals import Resamples, difference, interval
 from contramuse.probes.metrics import bounds, ones, weighted_mean
 from contramuse.probes.protocol import Settings, make_protocol, taught_labels
@@ -45,7 +45,7 @@ class Robustness:
         probe: fields, first probe, baselines, protocol, resamples and seed are taken from it.
         corruptions: names of ``CORRUPTIONS`` and ``STUDIED``; "semisupcon" stands for all of the latter.
         tracks: tested tracks that are corrupted, at most; a stratified part where there are more.
-        seconds: of each, from its middle.
+        seconds: of each, from its middle; more where a model's window is longer.
     """
 
     probe: Settings = field(default_factory=Settings)
@@ -100,10 +100,12 @@ def robustness(
     protocol = make_protocol(library, rows, probe, taught=taught_labels(given[0].meta.get("model_path")))
     folds = protocol.plan[0][1]
     tasks = [t for t in library_tasks(library, rows, probe.tasks) if unlearnable(t, protocol.group) is None]
+    if probe.probes[0] == "prototype":
+        tasks = [task for task in tasks if task.kind != "numeric"]
     if not tasks:
         raise LibraryError("has no label that can be probed", name="library", value=library.root, fix="Give it labels.")
     tested = chosen_tracks(tasks, folds, most=settings.tracks, seed=probe.seed)
-    excerpts = Excerpts(library, rows[tested], settings.seconds, probe.seed)
+    excerpts = Excerpts(library, rows[tested], heard_seconds(given, settings.seconds), probe.seed)
     changes = settings.changes()
     versions = [CLEAN, *(Version(change, amount) for change in changes for amount in change.amounts)]
     hearing = hearing_of(compared, given, sample_rate=library.sample_rate, seed=probe.seed)
@@ -133,7 +135,7 @@ def robustness(
         ],
         "probe": probe.probes[0],
         "protocol": protocol.facts["name"],
-        "tracks": {"corrupted": len(tested), "tested": _count(tasks, folds), "seconds": settings.seconds},
+        "tracks": {"corrupted": len(tested), "tested": _count(tasks, folds), "seconds": excerpts.seconds},
         "points": points,
         "drift": drift,
         "summary": summary,
@@ -231,6 +233,8 @@ def _summary(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """What each system keeps of its clean value on average over corruptions and severities, and the differences."""
     rows, differences = [], []
+    if not versions:
+        return [], []
     roles = {one.name: one.role for one in hearers}
     floors = baseline_score(task, task.y[tested[task.known[tested]]])
     for metric in task.metrics:

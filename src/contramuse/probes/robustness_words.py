@@ -21,6 +21,10 @@ def words(part: Mapping[str, Any]) -> list[str]:
     for field in part["fields"]:
         metric = field["metrics"][0]
         kept = {r["system"]: r for r in part["summary"] if (r["field"], r["metric"]) == (field["field"], metric)}
+        if field["left_out"]:
+            said.append(f"{field['field']}: {listed(field['left_out'])} is not measured: it changes the right answer.")
+        if not kept:
+            continue
         if kept[names[0]]["kept"] is None:
             said.append(f"{field['field']}: {names[0]} has nothing to lose: its clean {METRICS[metric]} is 0 or below.")
             continue
@@ -28,8 +32,6 @@ def words(part: Mapping[str, Any]) -> list[str]:
         above = _above(kept[names[0]])
         said.append(f"{field['field']}: share of the clean {METRICS[metric]} that is kept on average: {shares}.{above}")
         said.append(_extremes(part, names[0], field["field"], metric))
-        if field["left_out"]:
-            said.append(f"{field['field']}: {listed(field['left_out'])} is not measured: it changes the right answer.")
     return said
 
 
@@ -54,7 +56,8 @@ def _above(row: Mapping[str, Any]) -> str:
 
 
 def _extremes(part: Mapping[str, Any], system: str, field: str, metric: str) -> str:
-    mine = [p for p in part["points"] if (p["system"], p["field"], p["metric"]) == (system, field, metric)]
+    wanted = (system, field, metric)
+    mine = [p for p in part["points"] if (p["system"], p["field"], p["metric"]) == wanted and p["value"] is not None]
     clean = next(p["value"] for p in mine if p["severity"] == 0)
     last: dict[str, Any] = {p["corruption"]: p for p in mine}
     worst = min(last.values(), key=lambda p: p["value"])
@@ -82,6 +85,14 @@ def tables(part: Mapping[str, Any]) -> Iterator[Table]:
     yield _table("cosine of clean and corrupted embeddings at severity 0 to 4", part, names, part["drift"], "cosine")
 
 
+def short(value: float | None) -> str:
+    """A figure with two decimals and no leading zero, for rows of many."""
+    if value is None:
+        return "n/a"
+    text = f"{abs(value):.2f}"
+    return ("−" if value < 0 and float(text) > 0 else "") + (text[1:] if text.startswith("0.") else text)
+
+
 def _table(
     title: str, part: Mapping[str, Any], names: Sequence[str], points: Sequence[Mapping[str, Any]], key: str
 ) -> Table:
@@ -94,7 +105,7 @@ def _table(
         cells = []
         for name in names:
             line = [p for p in points if (p["system"], p["corruption"]) == (name, one["name"])]
-            cells.append(" ".join(figure(p[key])[:4] for p in sorted(line, key=lambda p: int(p["severity"]))))
+            cells.append(" ".join(short(p[key]) for p in sorted(line, key=lambda p: int(p["severity"]))))
         if not any(p["corruption"] == one["name"] for p in points):
             continue
         amounts = ", ".join(f"{amount:g}" for amount in one["amounts"][1:])
