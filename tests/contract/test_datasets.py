@@ -23,6 +23,7 @@ from contramuse.catalogue.datasets.make import make_library
 from contramuse.catalogue.library import Library
 from contramuse.catalogue.track import SPLITS
 from contramuse.errors import UserError
+from contramuse.probes.published import PROTOCOLS
 
 OWN = {"folder", "csv"}
 """Readers of the user's own files: no home, no citation, and the classes are those that occur."""
@@ -238,3 +239,13 @@ def test_what_is_missing_or_broken_is_counted_and_listed(name, minis, tmp_path, 
     assert library.info["dataset"]["split"] == dataset.split_name
     assert status == 1
     assert f"{len(listed) - len(library):,} of {len(listed):,} items are missing or failed" in err
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_protocols_probe_fields_that_their_dataset_has_under_every_choice_that_they_leave_open(protocol, minis):
+    wanted = PROTOCOLS[protocol]
+    for dataset in variants(wanted.dataset):
+        chosen = dataclasses.replace(dataset, **wanted.choices)
+        with suppress(UserError):  # choices that do not go together, or that want another file
+            fields = {field.name for field in chosen.read(minis(wanted.dataset)).fields}
+            assert fields >= set(wanted.fields), chosen

@@ -130,13 +130,16 @@ PROTOCOLS: dict[str, Published] = {
     ),
     "giantsteps_key": Published(dataset="giantsteps_key", fields=("key",), metrics=("key_score", "accuracy")),
     "emomusic": Published(dataset="emomusic", fields=("arousal", "valence"), metrics=("r2",), probes=("linear",)),
-    "medleydb": Published(dataset="medleydb", fields=("instrument",), metrics=("accuracy", "balanced_accuracy")),
+    "medleydb": Published(
+        dataset="medleydb", choices={"items": "stems"}, fields=("instrument",),
+        metrics=("accuracy", "balanced_accuracy"),
+    ),
     "irmas": Published(dataset="irmas", fields=("instrument",), metrics=("average_precision", "roc_auc")),
-    "melon50": Published(dataset="melon", fields=("genres",), metrics=_TAGS),
+    "melon50": Published(dataset="melon", choices={"split": "melon50"}, fields=("melon50",), metrics=_TAGS),
     "melon_playlists": Published(dataset="melon", task="continuation", metrics=("ndcg_at_100", "recall_at_100")),
     "aotm_playlists": Published(dataset="aotm2011", task="continuation", metrics=("ndcg_at_100", "recall_at_100")),
     "mpd_playlists": Published(dataset="million_playlist", task="continuation", metrics=("r_precision", "clicks")),
-    "librispeech_speaker": Published(dataset="librispeech", fields=("speaker",)),
+    "librispeech_speaker": Published(dataset="librispeech", choices={"split": "within"}, fields=("speaker",)),
 }  # fmt: skip
 """Name -> protocol."""
 
