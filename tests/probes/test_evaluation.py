@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,7 @@ from contramuse.embeddings import Embeddings
 from contramuse.errors import UserError
 from contramuse.probes import Settings, evaluation
 from contramuse.probes.evaluation import PARTS, Part, Request, evaluate
+from contramuse.probes.protocol import published_split
 from minilibrary import write_library
 
 QUICK = Settings(probes=("linear",), baselines=("mfcc",), seeds=1, resamples=100, protocol="folds", folds=3)
@@ -108,8 +110,25 @@ def test_probes_run_and_carry_the_published_figures_of_their_split(subject, tmp_
     (task,) = results["parts"]["probe"]["tasks"]
     assert task["field"] == "tags"
     assert {one["metric"] for one in task["references"]} == {"roc_auc", "average_precision"}
+    assert {one["split"] for one in task["references"]} == {"pons2017: its test part"}  # and not our folds
     assert results["protocols"] == ["mtat"]
     assert results["parts"]["probe"]["protocol"]["aggregate"] == "embeddings"  # there are no windows
+
+
+@pytest.mark.parametrize(
+    ("published", "tested", "whole", "told"),
+    [
+        (5329, 5329, True, "pons2017"),
+        (5329, 5328, True, "pons2017: all 5,329 items of its test part"),
+        (5329, 5329, False, "pons2017: all 5,329 items of its test part"),
+        (0, 70, True, "pons2017"),
+        (0, 70, False, "pons2017: its test part"),
+    ],
+)
+def test_published_figures_are_of_our_split_only_where_all_of_its_test_part_was_tested(published, tested, whole, told):
+    counts = {"test": published} if published else {}
+    library = SimpleNamespace(info={"dataset": {"split": "pons2017", "published": counts}})
+    assert published_split(library, tested=tested, whole=whole) == told
 
 
 def test_a_part_that_is_none_is_named():

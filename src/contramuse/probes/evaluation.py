@@ -19,7 +19,7 @@ from contramuse.files import stable_hash, write_json
 from contramuse.probes import own, profile, robustness
 from contramuse.probes.cache import results_key
 from contramuse.probes.continuation import Continuation, continue_playlists
-from contramuse.probes.protocol import Settings
+from contramuse.probes.protocol import Settings, published_split
 from contramuse.probes.published import Published, protocols_for, references_of
 from contramuse.probes.robustness import Robustness
 from contramuse.probes.run import Progress
@@ -120,8 +120,9 @@ def _probe(bench: Bench) -> dict[str, Any] | None:
     results = probe(
         bench.given[0], library=bench.library, against=bench.given[1:], settings=bench.settings, progress=bench.progress
     )
-    split = results["protocol"]["name"]
+    stored = results["protocol"]["kind"] == "split"
     for task in results["tasks"]:
+        split = published_split(bench.library, tested=task["tested"], whole=stored)
         task["references"] = references_of(bench.protocols, task["field"], tuple(task["metrics"]), split)
     return {**results, "protocols": list(bench.protocols)}
 
@@ -165,7 +166,7 @@ def _own(bench: Bench) -> dict[str, Any] | None:
 
 
 PARTS: dict[str, Part] = {
-    "probe": Part("probes on frozen embeddings, retrieval, leaks", _probe, tables),
+    "probe": Part("probes on frozen embeddings, retrieval, leaks", _probe, tables, version=2),
     "playlists": Part("playlists continued by tracks that nobody has heard", _playlists, continuation_tables),
     "robustness": Part("metrics under ten corruptions, step by step", _robustness, robustness.tables, version=2),
     "profile": Part("what the vectors are blind to, and what can be read off them", _profile, profile.tables),

@@ -189,6 +189,24 @@ def stored_split_name(library: Catalogue) -> str:
     return f"split of {dataset['name']}: {dataset['split']}" if dataset else "stored split"
 
 
+def published_split(library: Catalogue, *, tested: int, whole: bool) -> str:
+    """The name of the dataset's split that published figures are of.
+
+    It is the library's own only where figures compare: where ``whole`` of its test part was tested as it is, and no
+    item of it is missing. Else it says what was tested by those who published.
+
+    Args:
+        library: of a published dataset.
+        tested: tracks.
+        whole: whether these are what the library has of the stored test part, not folds or another part.
+    """
+    dataset = library.info.get("dataset") or {}
+    name, items = str(dataset.get("split", "")), int((dataset.get("published") or {}).get("test", 0))
+    if whole and items in (0, tested):
+        return name
+    return f"{name}: all {items:,} items of its test part" if items else f"{name}: its test part"
+
+
 def _count(group: NDArray[np.int64]) -> int:
     """Groups, of which every track without one is its own."""
     return len(np.unique(group[group >= 0])) + int((group < 0).sum())

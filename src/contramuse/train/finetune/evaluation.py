@@ -17,7 +17,7 @@ from contramuse.checkpoint.corruption import Corruption
 from contramuse.checkpoint.model import Model, load
 from contramuse.embeddings.library import check_fits
 from contramuse.errors import LibraryError, UserError
-from contramuse.probes.protocol import stored_split_name
+from contramuse.probes.protocol import published_split, stored_split_name
 from contramuse.probes.published import PROTOCOLS, references_of
 from contramuse.probes.words import METRICS, spanned
 from contramuse.train.finetune.head import Head, load_head
@@ -90,13 +90,14 @@ def evaluate(
         corruption=corruption,
     )  # fmt: skip
     tasks = labels.tasks(rows)
+    others = published_split(library, tested=len(rows), whole=split == "test" and corruption is None)
     return {
         "format": FORMAT, "version": VERSION, "contramuse": __version__, "code_version": code_version(),
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "library": {"root": str(library.root), "fingerprint": library.fingerprint},
         "model": {"hash": model.model_hash, "head": head.info["hash"], "encoder": settings.encoder},
         "fields": list(head.fields), "kind": head.kind, "split": split, "split_name": stored_split_name(library),
-        "aggregate": rule, **_published(library, settings.protocol, head.fields, tasks[0].metrics),
+        "aggregate": rule, **_published(library, settings.protocol, head.fields, tasks[0].metrics, others),
         "corrupt": None if corruption is None else {"words": str(corruption), "steps": corruption.steps},
         "tracks": len(rows), "windows": int(counts.sum()), "window": model.window,
         "unlabelled": len(everything) - len(rows),
@@ -107,12 +108,14 @@ def evaluate(
     }  # fmt: skip
 
 
-def _published(library: Library, name: str, fields: Sequence[str], metrics: Sequence[str]) -> dict[str, Any]:
-    """The protocol that a run follows, and published figures where the library holds its dataset and split."""
+def _published(
+    library: Library, name: str, fields: Sequence[str], metrics: Sequence[str], split: str
+) -> dict[str, Any]:
+    """The protocol of a run and, where the library holds its dataset, published figures with their ``split``."""
     if not name or not PROTOCOLS[name].fits(library):
         return {"protocol": "", "references": []}
     known = {name: PROTOCOLS[name]}
-    found = [one for f in fields for one in references_of(known, f, tuple(metrics), stored_split_name(library))]
+    found = [one for f in fields for one in references_of(known, f, tuple(metrics), split)]
     return {"protocol": name, "references": found}
 
 
