@@ -102,7 +102,7 @@ def callable_(
     version: Annotated[str, typer.Option(help="Of the weights: another one does not go on with this folder.")] = "",
     keep_windows: Windows = False,
 ) -> None:
-    """Embed a library with a Python function of your own: (waveform, rate) to a vector, or to windows [n h].
+    """Embed a library with a Python function of your own: (waveform, rate) to a vector, or one per window.
 
     MODULE is imported from the current folder or from what is installed, and its code is run. Goes on where it was
     interrupted. Exit status 1 if a track failed.
