@@ -222,6 +222,24 @@ def test_labels_groups_and_given_splits(tmp_path: Path) -> None:
     assert labelled == {"0.wav": True, "1.wav": True, "2.wav": True, "3.wav": True, "4.wav": False, "5.wav": False}
 
 
+def test_given_splits_are_not_kept_as_made_ones(tmp_path: Path) -> None:
+    folder = tmp_path / "music"
+    for i in range(12):
+        write(folder / f"{i:02d}.wav", tones(1.1, RATE, seed=i), RATE)
+    rows = [f"{i:02d}.wav,{('train', 'valid', 'test')[i % 3]}" for i in range(12)]
+    (folder / "labels.csv").write_text("\n".join(["path,split", *rows]))
+    run(folder, tmp_path / "lib")
+    (tmp_path / "lib/dataset.json").write_text("{}")  # as of a published dataset, which the next run is none of
+    given = Library.open(tmp_path / "lib").column("split")
+    (folder / "labels.csv").unlink()
+    run(folder, tmp_path / "lib")
+    run(folder, tmp_path / "fresh")
+    made = Library.open(tmp_path / "lib")
+    assert made.column("split") == Library.open(tmp_path / "fresh").column("split") != given
+    assert made.info["split_groups"] != "given"
+    assert not (tmp_path / "lib/dataset.json").exists()
+
+
 def test_one_recording_given_to_two_splits_is_a_warning(tmp_path: Path) -> None:
     for i in range(3):
         write(tmp_path / f"music/{i}.wav", tones(1.2, RATE, seed=i), RATE)

@@ -180,7 +180,12 @@ def original(plan: Plan, file: sqlite3.Row) -> bytes:
 def _identity(labels: Labels, file: sqlite3.Row) -> str:
     """A track's id: the hash of its file's content; with its path where files of the same content are all tracks."""
     known: str = file["id"]
-    return stable_hash([known, shown(file["path"])], len(known)) if labels.duplicates == "each" else known
+    return own_id(known, file["path"]) if labels.duplicates == "each" else known
+
+
+def own_id(content: str, path: bytes) -> str:
+    """The id of a track that has one of its own, however many files have the same content."""
+    return stable_hash([content, shown(path)], len(content))
 
 
 def final_verdict(plan: Plan, file: sqlite3.Row, row: int) -> str:

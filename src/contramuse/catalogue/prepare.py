@@ -266,6 +266,8 @@ def _finish(
     if decoding.frame_rate:
         info |= {"frame_rate": decoding.frame_rate, "bands": decoding.bands}
     write_json(out / "library.json", info | facts)
+    if "dataset" not in facts:  # what was a published split is none any more
+        (out / "dataset.json").unlink(missing_ok=True)
     return Summary(
         library=out,
         changes=changes,
@@ -320,8 +322,8 @@ def _before(out: Path, splitting: Splitting) -> dict[str, str]:
         info = json.loads((out / "library.json").read_text(encoding="utf-8"))
         shares, field = info.get("split_shares", list(Splitting().shares)), info.get("stratified_by", "")
         now = (splitting.seed, splitting.by, list(splitting.shares), splitting.stratify)
-        if (info["seed"], info["split_by"], shares, field) != now:
-            return {}
+        if (info["seed"], info["split_by"], shares, field) != now or info.get("split_groups") == "given":
+            return {}  # given splits are nobody's to keep, were they called made they would be misnamed
         table = pq.read_table(out / "index.parquet", columns=["id", "split"])
     except (OSError, ValueError, KeyError, pa.ArrowException):
         return {}  # there is none yet, or it is damaged and written anew: only the memory of its splits is lost

@@ -27,6 +27,7 @@ from contramuse.catalogue.prepare import prepare
 from contramuse.catalogue.separate import run as running
 from contramuse.catalogue.separate.run import Separation, Summary
 from contramuse.errors import LibraryError, StorageError, UserError
+from minidatasets import prepared as prepared_dataset
 from minidemucs import save_demucs
 from minilibrary import write_library
 from minisplit import Halves, halves
@@ -59,6 +60,15 @@ def music(tmp_path: Path) -> Path:
 
 def close(got: np.ndarray, expected: np.ndarray, tolerance: float = 3e-3) -> bool:
     return len(got) == len(expected) and float(np.abs(got / 32768 - expected)[400:-400].max()) < tolerance
+
+
+def test_tracks_of_a_published_dataset_are_separated_from_their_files(tmp_path: Path, music: Path) -> None:
+    """Their ids are of content and path, as the same audio may be there twice."""
+    shutil.copy(music / "a.wav", music / "again.wav")
+    shutil.rmtree(music / "stems")
+    prepared_dataset("folder", music, tmp_path / "lib", ["labels=none"], rate=RATE)
+    summary = separate_all(tmp_path / "lib", Halves())
+    assert (summary.tracks, summary.from_store, summary.failed) == (5, 0, [])
 
 
 def test_stems_of_every_track_are_in_the_store(tmp_path: Path, music: Path) -> None:

@@ -24,7 +24,7 @@ from contramuse.audio.decode import to_int16
 from contramuse.audio.stereo import Music, MusicFile, StoredMusic
 from contramuse.audio.store import ShardWriter
 from contramuse.catalogue.decoding import content_hash
-from contramuse.catalogue.index import add_separated
+from contramuse.catalogue.index import add_separated, own_id
 from contramuse.catalogue.journal import Journal
 from contramuse.catalogue.library import Library
 from contramuse.catalogue.separate.base import Separator, separated
@@ -198,7 +198,8 @@ class Separation:
         """The track's own file, whose rate is the better one; where it is gone or has changed, the store's audio."""
         library, rate = self._library, self._separator.sample_rate
         path = os.path.join(os.fsencode(self._journal.settled("folder") or ""), self._paths[row])
-        if _id(path) == library.ids[row]:
+        content = _id(path)
+        if content and library.ids[row] in (content, own_id(content, self._paths[row])):
             seconds = float(library.store.lengths[row]) / library.sample_rate
             return MusicFile(path, sample_rate=rate, seconds=seconds)
         summary.from_store += 1
