@@ -11,7 +11,7 @@ from contramuse.errors import LibraryError, UserError
 from contramuse.probes.report.assembled import Report, system_of
 from contramuse.probes.report.cards import chosen, metric_name, plain
 from contramuse.probes.report.leaks import leaks_of
-from contramuse.probes.report.probing import CHANCE
+from contramuse.probes.report.probing import CHANCE, SHOWN
 from contramuse.probes.report.sources import Session, Trained
 from contramuse.probes.words import figure, listed, lost_to, not_above_floor
 
@@ -50,7 +50,7 @@ def trial(session: Session, results: Results, system: str | None) -> Trial:
     baselines = tuple(s["name"] for s in results["systems"] if s["role"] == "baseline")
     rows = []
     for task in [*results["tasks"], *results["retrieval"]]:
-        for metric in task["metrics"]:
+        for metric in task["metrics"] if "field" in task else task["metrics"][:SHOWN]:
             cells = {
                 c["system"]: c for c in chosen(task["results"], metric=metric, probe=probe if "field" in task else None)
             }
