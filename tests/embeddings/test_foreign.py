@@ -206,3 +206,21 @@ def test_the_command_runs_a_function_of_the_users(library, tmp_path, monkeypatch
 def test_opened_libraries_and_folders_are_alike(library, vectors, tmp_path):
     file = table(tmp_path / "x.parquet", library.paths, vectors)
     assert import_vectors(file, library.root, tmp_path / "emb").tracks == len(Library.open(library.root))
+
+
+def test_a_library_that_changed(vectors, tmp_path):
+    """Tracks that left are dropped, new ones come, what stayed is kept; for files and for functions."""
+    small = write_library(tmp_path / "library", tracks=10, seconds=0.2, sample_rate=8000)
+    import_vectors(table(tmp_path / "x.parquet", small.ids.tolist(), vectors[:10]), small, tmp_path / "a")
+    from_callable(spectrum, small, tmp_path / "b")
+    index = pq.read_table(small.root / "index.parquet").slice(2)
+    pq.write_table(index, small.root / "index.parquet")
+    info = json.loads((small.root / "library.json").read_text())
+    (small.root / "library.json").write_text(json.dumps({**info, "fingerprint": "other"}))
+    fewer = Library.open(small.root)
+    assert import_vectors(tmp_path / "x.parquet", fewer, tmp_path / "a").kept == 8
+    assert from_callable(spectrum, fewer, tmp_path / "b").kept == 8
+    for out in ("a", "b"):
+        opened = Embeddings.open(tmp_path / out)
+        assert opened.ids.tolist() == fewer.ids.tolist()
+        assert opened.meta["library_fingerprint"] == "other"
