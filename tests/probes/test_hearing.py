@@ -1,5 +1,6 @@
 """What systems hear: the windows of embed, the same audio for all, computed once and kept."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
@@ -127,7 +128,10 @@ def test_a_share_is_taken_from_the_middle(library):
 
 
 def test_embeddings_of_a_model_that_is_gone_are_named(library):
-    without = [SimpleNamespace(meta={"model_path": None}), SimpleNamespace(meta={"model_path": "/nowhere"})]
-    hearing = hearing_of(named("a", "b", MFCC), without, sample_rate=22050, seed=0)
-    assert [name for name, _ in hearing.deaf] == ["a", "b"]
+    metas = [{"model_path": None}, {"model_path": "/nowhere"}, {"model_path": "/m", "preprocessing": {"corrupt": []}}]
+    without = [SimpleNamespace(meta=meta) for meta in metas]
+    systems = [dataclasses.replace(one, given=i % 3) for i, one in enumerate(named("a", "b", "c", MFCC))]
+    hearing = hearing_of(systems, without, sample_rate=22050, seed=0)
+    assert [name for name, _ in hearing.deaf] == ["a", "b", "c"]
+    assert hearing.deaf[2][1] == "its embeddings are of corrupted windows already"
     assert list(hearing.columns) == [MFCC]

@@ -147,7 +147,7 @@ def test_without_tags_folders_are_what_is_known(tmp_path):
         raise LibraryError("has no such group", fix="")
 
     bare = SimpleNamespace(
-        group_names=[], fields={}, paths=[f"{i // 4}/{i}.mp3" for i in range(24)], groups=groups,
+        group_names=[], fields={}, info={}, paths=[f"{i // 4}/{i}.mp3" for i in range(24)], groups=groups,
         store=library.store, ids=library.ids, fingerprint="x", sample_rate=22050,
     )  # fmt: skip
     found = standings(bare, np.arange(24), 5.0, folder=tmp_path, progress=quiet)

@@ -163,6 +163,8 @@ def hearing_of(systems: Sequence[System], given: Sequence[Embeddings], *, sample
         try:
             if not meta.get("model_path"):
                 raise ModelFileError("its model is not at hand", fix="Embed with a model.")
+            if "corrupt" in meta.get("preprocessing", {}):
+                raise ModelFileError("its embeddings are of corrupted windows already", fix="Embed clean windows.")
             model = load(meta["model_path"])
             model = model.randomised(seed) if system.role == "baseline" else model.giving(output_of(meta))
         except ModelFileError as error:

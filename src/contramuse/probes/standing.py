@@ -46,8 +46,8 @@ class Standing:
 
     Args:
         groups: what tracks may share.
-        owner: what is too close to be asked of neighbours: the tracks' artist; where no artist is known their album, or
-            the recording that they are excerpts of; None where nothing is known.
+        owner: what is too close to be asked of neighbours: the tracks' artist; where none is known their album, the
+            group that their dataset names, or the recording that they are excerpts of; None where nothing is known.
         clusters: int64 [n] by owner, a track without one is its own; what the bootstrap draws.
         tempo: beats per minute [n], NaN where unknown; None: not at all.
         key: positions in ``KEYS`` [n], -1 where unknown; None: not at all.
@@ -92,8 +92,9 @@ def standings(
         note = "among all other tracks; the files have neither artist, album nor genre"
         groups.append(Group("folder", membership(library, "folder", rows), None, note))
     tempo, key, said = _tempo_and_key(library, rows, seconds, folder=folder, progress=progress)
-    recording = _known_groups(library, "track", rows)
-    owner = next((one for one in (artist, album, recording) if one is not None), None)
+    others = [(library.info.get("dataset") or {}).get("group") or "track", "track"]
+    owners = [artist, album, *(_known_groups(library, name, rows) for name in others)]
+    owner = next((one for one in owners if one is not None), None)
     number = np.full(len(rows), -1, np.int64) if owner is None else codes(owner)
     alone = np.arange(len(rows)) + int(number.max(initial=-1)) + 1
     return Standing(groups, owner, np.where(number < 0, alone, number), tempo, key, facts | said)
