@@ -66,6 +66,11 @@ def test_probe_adds_its_baselines_keeps_them_and_reports(run, world):
     assert "card of run" in out
     assert results["systems"][0]["model_hash"] in card.read_text(encoding="utf-8")
     assert "license: mit" in card.read_text(encoding="utf-8")
+    (world / "notes.md").write_text("mine")
+    for taken in ("notes.md", "probe.json", "report.html"):
+        status, _, err = run("report", world / "run", world / "probe.json", "-o", page, "--card", world / taken)
+        assert status == 2
+        assert "is another file" in err
     before = (world / "probe.json").read_bytes()
     status, _, err = run("report", world / "probe.json", "-o", world / "probe.html")
     assert status == 2

@@ -51,6 +51,8 @@ def report(
     if out.suffix == ".json" or beside.resolve() in taken:
         problem = "its numbers would be written over what they are read from" if out.suffix != ".json" else "is no page"
         raise UserError(problem, name="--out", value=out, fix="Choose another name, as report.html.")
+    if card is not None:
+        _check_card(card, taken | {out.resolve(), beside.resolve()})
     found = assemble(read)
     whose = None if card is None else card_of(found)
     page = build_page(found)
@@ -63,3 +65,18 @@ def report(
             text = write_card(whose.model, ID, evidence=evidence_of(found, whose), licence=licence)
             temporary.write_text(text, encoding="utf-8", errors="replace")
         print(f"{card}: card of {whose.name}; `contramuse push MODEL user/name --card {card}` uploads it")
+
+
+def _check_card(card: Path, taken: set[Path]) -> None:
+    """Make sure that a card is written over no other file than a card.
+
+    Raises:
+        UserError: something else has this name.
+    """
+    from contramuse.errors import UserError
+
+    own = "library_name: contramuse"
+    other = card.exists() and own not in card.read_text(encoding="utf-8", errors="replace")
+    if other or card.resolve() in taken:
+        fix = "Choose another name, as model/README.md."
+        raise UserError("is another file, which the card would be written over", name="--card", value=card, fix=fix)
