@@ -44,8 +44,8 @@ class Musdb18(Dataset):
         licence="For academic purposes only; songs from MedleyDB CC BY-NC-SA, others restricted (see its track list).",
         citation="Z. Rafii, A. Liutkus, F.-R. Stöter, S. I. Mimilakis, R. Bittner: The MUSDB18 corpus for music "
         "separation. Zenodo, 2017, doi:10.5281/zenodo.1117372.",
-        shipped="The names of the songs of each folder (facts; the test songs as public tables of results name them) and of "
-        "the 14 for validation (the package musdb, MIT).",
+        shipped="The names of the songs of each folder (facts; the test songs as public tables of results name them) "
+        "and of the 14 for validation (the package musdb, MIT).",
     )
 
     split: Literal["musdb", "folders"] = "musdb"
