@@ -154,3 +154,18 @@ def test_vectors_stand_in_the_order_of_the_library(world):
     system = model_systems([found], library.ids[rows].tolist())[0]
     place = found.ids.tolist().index(library.ids[7])
     np.testing.assert_array_equal(system.vectors[7], found.vectors[place])
+
+
+def test_chance_stands_beside_metrics_that_it_is_the_chance_of():
+    """The share of sought tracks is what a random order has at R@1, and not its MAP or MRR."""
+    from contramuse.probes.table import tables
+
+    metrics = ["recall_at_1", "map", "precision_at_10", "ndcg_at_10", "mrr"]
+    cells = [{"system": "a", "metric": metric, "value": 0.5, "low": 0.4, "high": 0.6} for metric in metrics]
+    entry = {"group": "artist", "chance": 0.023, "results": cells}
+    results = {
+        "systems": [{"name": "a"}], "tasks": [], "probes": ["linear"], "library": {"tracks": 400},
+        "retrieval": [entry, {**entry, "filter": "album"}],
+    }  # fmt: skip
+    (table,) = tables(results)
+    assert list(table.columns[-1].cells) == ["0.023", "", "0.023", "", ""]

@@ -14,6 +14,9 @@ from contramuse.probes.words import METRICS, spanned
 PLAIN, FILTERED = ("recall_at_1", "map"), ("precision_at_10", "ndcg_at_10", "mrr")
 """Metrics of retrieval that a terminal shows, without and with a filter; the results hold all of them of both."""
 
+CHANCE = frozenset(("recall_at_1", "precision_at_10"))
+"""Metrics of retrieval whose mean is the share of the sought tracks where the order is none; others have another."""
+
 
 def tables(results: Mapping[str, Any]) -> Iterator[Table]:
     """One table per probe (fields by systems, first metrics), and one for retrieval."""
@@ -27,7 +30,11 @@ def tables(results: Mapping[str, Any]) -> Iterator[Table]:
         yield _table(f"{probe} probe, {results['protocol']['name']}", names, rows)
     if results["retrieval"]:
         rows = [
-            (f"{entry['group']} ({METRICS[metric]})", _cells(entry, metric, None, names), entry["chance"])
+            (
+                f"{entry['group']} ({METRICS[metric]})",
+                _cells(entry, metric, None, names),
+                entry["chance"] if metric in CHANCE else None,
+            )
             for entry in results["retrieval"]
             for metric in (FILTERED if entry.get("filter") else PLAIN)
         ]
