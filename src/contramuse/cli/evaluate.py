@@ -74,13 +74,13 @@ def evaluate(
     library = Library.open(data)
     given = [embedded(model, library, out / "embeddings", device=device) for model in models]
 
-    def shown(name: str, part: Mapping[str, Any] | None, state: str) -> None:
+    def shown(name: str, part: Any, state: str) -> None:
         if part is None:
             console.print(f"{name}: the library has nothing for it", markup=False, highlight=False)
             return
         for table in PARTS[name].tables(part):
             console.print(table)
-        for sentence in part.get("words", ()):
+        for sentence in part.get("words", ()) if isinstance(part, Mapping) else ():
             console.print(sentence, markup=False, highlight=False)
 
     with Console(stderr=True).status("reading") as status:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from contramuse import __version__
 from contramuse.errors import UserError
 from contramuse.files import stable_hash, write_json
-from contramuse.probes import own, profile, robustness
+from contramuse.probes import few, own, profile, robustness
 from contramuse.probes.cache import results_key
 from contramuse.probes.continuation import Continuation, continue_playlists
 from contramuse.probes.protocol import Settings, published_split
@@ -111,8 +111,8 @@ class Part:
     """
 
     what: str
-    run: Callable[[Bench], dict[str, Any] | None]
-    tables: Callable[[Mapping[str, Any]], Iterable[Any]]
+    run: Callable[[Bench], Any]
+    tables: Callable[[Any], Iterable[Any]]
     version: int = 1
 
 
@@ -125,6 +125,15 @@ def _probe(bench: Bench) -> dict[str, Any] | None:
         split = published_split(bench.library, tested=task["tested"], whole=stored)
         task["references"] = references_of(bench.protocols, task["field"], tuple(task["metrics"]), split)
     return {**results, "protocols": list(bench.protocols)}
+
+
+def _few(bench: Bench) -> list[dict[str, Any]] | None:
+    if not bench.library.fields:
+        return None
+    settings = few.Few(probe=bench.settings)
+    return few.run_few(
+        bench.given[0], library=bench.library, against=bench.given[1:], settings=settings, progress=bench.progress
+    )
 
 
 def _playlists(bench: Bench) -> dict[str, Any] | None:
@@ -167,6 +176,7 @@ def _own(bench: Bench) -> dict[str, Any] | None:
 
 PARTS: dict[str, Part] = {
     "probe": Part("probes on frozen embeddings, retrieval, leaks", _probe, tables, version=2),
+    "few": Part("probes that learn from 1 to 100 % of the labels, or from k tracks a class", _few, few.tables),
     "playlists": Part("playlists continued by tracks that nobody has heard", _playlists, continuation_tables),
     "robustness": Part("metrics under ten corruptions, step by step", _robustness, robustness.tables, version=2),
     "profile": Part("what the vectors are blind to, and what can be read off them", _profile, profile.tables),
@@ -182,7 +192,7 @@ def evaluate(
     out: Path,
     request: Request,
     progress: Progress = lambda message: None,
-    shown: Callable[[str, Mapping[str, Any] | None, str], None] = lambda name, part, state: None,
+    shown: Callable[[str, Any, str], None] = lambda name, part, state: None,
 ) -> dict[str, Any]:
     """Measure what is asked for, and write OUT/evaluation.json.
 
