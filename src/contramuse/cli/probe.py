@@ -44,6 +44,10 @@ def probe(
     ] = "embeddings",
     shares: Annotated[str, typer.Option(help="Shares of the labels, each a probe of its own: 1,0.1,0.01.")] = "1",
     share_rule: Annotated[str, typer.Option(help="exact, or powerset (CLMR v1).")] = "exact",
+    shots: Annotated[
+        str, typer.Option(help="Also with few labels: so many tracks a class (1,5,10,20), beside 1, 5, 10 and 100 %.")
+    ] = "none",
+    draws: Annotated[int, typer.Option(help="Of few labels, each other tracks.")] = 10,
     json: Annotated[Path | None, typer.Option(help="Write all numbers to this file.")] = None,
 ) -> None:
     """Probe frozen embeddings against a library's labels, beside baselines that are added by themselves.
@@ -59,6 +63,8 @@ def probe(
     from contramuse.probes import Settings
     from contramuse.probes import probe as run
     from contramuse.probes.cache import remembered, results_key
+    from contramuse.probes.few import Few, run_few
+    from contramuse.probes.few import tables as few_tables
     from contramuse.probes.table import tables
     from contramuse.probes.words import left_out
 
@@ -88,8 +94,17 @@ def probe(
             results_key([opened, *others], catalogue, settings),
             lambda: run(opened, library=catalogue, against=others, settings=settings, progress=status.update),
         )
+        if split_words(shots):
+            few = Few(probe=settings, shots=tuple(_count(word) for word in split_words(shots)), draws=draws)
+            part, _ = remembered(
+                opened.root / "probes",
+                results_key([opened, *others], catalogue, few),
+                lambda: {"few": run_few(opened, library=catalogue, against=others, settings=few,
+                                        progress=status.update)},
+            )  # fmt: skip
+            results |= part
     console = Console()
-    for table in tables(results):
+    for table in (*tables(results), *few_tables(results.get("few", ()))):
         console.print(table)
     for sentence in results["words"]:
         console.print(sentence, highlight=False, markup=False)
@@ -107,6 +122,13 @@ def _share(word: str) -> float:
         return float(word)
     except ValueError as error:
         raise UserError("is not a number", name="--shares", value=word, fix="Give shares as 1,0.1,0.01.") from error
+
+
+def _count(word: str) -> int:
+    try:
+        return int(word)
+    except ValueError as error:
+        raise UserError("is not a number", name="--shots", value=word, fix="Give tracks a class as 1,5,10.") from error
 
 
 def split_words(text: str) -> list[str]:

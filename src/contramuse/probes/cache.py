@@ -19,6 +19,7 @@ import numpy as np
 
 from contramuse.errors import StorageError
 from contramuse.files import stable_hash, write_json
+from contramuse.probes.few import Few
 from contramuse.probes.protocol import Settings
 
 if TYPE_CHECKING:
@@ -26,17 +27,20 @@ if TYPE_CHECKING:
     from contramuse.embeddings import Embeddings
 
 CODE = (
-    "baselines", "classes", "clusters", "estimators", "folds", "intervals", "leaks", "metrics", "mlp", "permutation",
-    "protocol", "retrieval", "run", "segments", "selection", "session", "systems", "tasks", "words", "zero_shot",
+    "baselines", "classes", "clusters", "estimators", "few", "folds", "intervals", "leaks", "metrics", "mlp",
+    "permutation", "protocol", "retrieval", "run", "segments", "selection", "session", "systems",
+    "tasks", "words", "zero_shot",
 )  # fmt: skip
 """Modules of the probes that results depend on; reports and other parts may change without them."""
 
 
-def results_key(given: Sequence[Embeddings], library: Library, settings: Settings) -> str:
-    """Hash of all that goes into the results of a probe."""
+def results_key(given: Sequence[Embeddings], library: Library, settings: Settings | Few) -> str:
+    """Hash of all that goes into the results of a probe, or of one with few labels."""
     index = hashlib.sha256((Path(library.root) / "index.parquet").read_bytes()).hexdigest()
     subjects = [[one.meta, str(one.root), content(one.ids), content(one.vectors)] for one in given]
-    return stable_hash([subjects, index, library.info, dataclasses.asdict(settings), code()], 24)
+    return stable_hash(
+        [subjects, index, library.info, type(settings).__name__, dataclasses.asdict(settings), code()], 24
+    )
 
 
 def content(array: np.ndarray[Any, Any]) -> str:
