@@ -93,3 +93,16 @@ def test_an_interval_is_unknown_where_most_resamples_have_no_value():
     found = interval(0.5, values)
     assert np.isnan(found.low)
     assert difference(0.1, values, values).verdict == "not distinguished"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_one_track_that_differs_names_no_winner(seed):
+    """A third of the resamples do not have it: they are ties, to whichever side the mean of the others is moved."""
+    hits = np.zeros(300)
+    hits[7] = 1
+    drawn = np.random.default_rng(seed).multinomial(300, np.full(300, 1 / 300), size=1000) @ hits / 300
+    gap = difference(1 / 300, drawn, np.zeros(1000))
+    assert gap.verdict == "not distinguished"
+    assert gap.low == 0
+    assert gap.p > 0.3
+    assert difference(-1 / 300, np.zeros(1000), drawn).verdict == "not distinguished"

@@ -99,15 +99,17 @@ def difference(value: float, a: NDArray[np.float64], b: NDArray[np.float64], *, 
     """Paired bootstrap of a - b over the same resamples [r]: its interval and its p-value.
 
     p is twice the share of resamples on the far side of zero; it counts (k + 1) / (r + 1), so that it is never 0, and
-    half of the ties on either side.
+    half of the ties on either side. A resample in which both are equal stays a tie when the others are moved: where few
+    tracks differ, many are, and a move to either side would name a winner.
     """
     gap = a - b
-    known = centred(value, gap)
     span = interval(value, gap, level=level)
     if np.isnan(span.low):
         return Difference(span.value, span.low, span.high, float("nan"))
+    known = np.where(np.abs(gap[~np.isnan(gap)]) < TIE, 0.0, centred(value, gap))
+    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
     ties = 0.5 * np.count_nonzero(np.abs(known) < TIE)
     below = np.count_nonzero(known <= -TIE) + ties
     above = np.count_nonzero(known >= TIE) + ties
     p = min(1.0, 2 * (min(below, above) + 1) / (len(known) + 1))
-    return Difference(span.value, span.low, span.high, float(p))
+    return Difference(value, float(low), float(high), float(p))

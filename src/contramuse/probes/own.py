@@ -297,10 +297,6 @@ def _told(
         which = {key: measure.facts[key] for key in ("group", "k") if key in measure.facts}
         for a, b, gap in compare(scored, roles, measure.name):
             told = difference_json(gap)
-            # Centring moves exact ties, which shares of few tracks have many of, to one side of zero.
-            raw = np.quantile(scored[a].resampled[measure.name] - scored[b].resampled[measure.name], (0.025, 0.975))
-            if raw[0] <= 0 <= raw[1]:
-                told["verdict"] = "not distinguished"
             if measure.name in LESS_IS_BETTER:
                 told["verdict"] = {"better": "worse", "worse": "better"}.get(told["verdict"], told["verdict"])
             differences.append({"system": a, "against": b, "measure": measure.name, **which, **told})
