@@ -296,7 +296,7 @@ def join_rows(
         folder: that was prepared.
         beside: the folder of the labels file.
         called: names of files that are not called as their path ends: ``song`` of ``song/mixture.wav``.
-        by: "path or name", or "path": names of files do not join.
+        by: "path or name", or "path": relative to the folder; nothing else joins.
     """
     own = called or {}
     by_path: dict[str, int] = {}
@@ -307,10 +307,11 @@ def join_rows(
             by_path.setdefault(known, row)
         stem = _stem(clean)
         by_stem[stem] = row if by_stem.get(stem, row) == row else -2
-    rows = [_by_path(by_path, path, folder, beside) for path in paths]
-    if by == "path":
+    if by == "path":  # relative to the folder and nothing else, or a row could be two files
+        rows = [by_path.get(path.decode("utf-8", "backslashreplace"), -1) for path in paths]
         used = set(rows)
         return Joined(rows, 0, 0, [row for row in range(len(names)) if row not in used])
+    rows = [_by_path(by_path, path, folder, beside) for path in paths]
     taken = set(rows)
     known_as = [own.get(path) or _stem(os.fsdecode(path)) for path in paths]
     guesses = [by_stem.get(name, -1) if row < 0 else -1 for name, row in zip(known_as, rows, strict=True)]

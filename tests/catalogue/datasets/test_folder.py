@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 
 import numpy as np
 import pytest
 import soundfile
 
+from contramuse.catalogue.labels import join_rows
 from contramuse.errors import UserError
 from minidatasets import CODECS, broken, prepared, tone
 
@@ -38,6 +41,28 @@ def test_folders_may_be_splits(tmp_path):
     library, checked = prepared("folder", tmp_path / "music", tmp_path / "library", ["split=top"])
     assert library.column("split") == ["test", "train", "valid"]
     assert checked.reading.left_out == {"not in the folder of a split": ["loose.wav"]}
+
+
+def test_a_row_is_one_file_though_a_folder_in_the_root_is_called_as_the_root(tmp_path):
+    """``mp3/mp3/a/0.wav`` is named ``mp3/a/0.wav``, which ``mp3/a/0.wav`` beside it, seen from above, is too."""
+    root = tmp_path / "mp3"
+    for i in range(4):
+        tone(root / ("mp3/a" if i % 2 else "a") / f"{i // 2}.wav", seed=i)
+    library, _ = prepared("folder", root, tmp_path / "library", ["labels=top"])
+    assert library.paths == ["a/0.wav", "a/1.wav", "mp3/a/0.wav", "mp3/a/1.wav"]
+    assert library.labels("class").tolist() == [0, 0, 1, 1]
+    rows = join_rows(["mp3/a/0.wav"], [b"a/0.wav", b"mp3/a/0.wav"], folder=root, beside=root, by="path").rows
+    assert rows == [-1, 0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are text there")
+def test_files_whose_names_are_no_text_are_told(tmp_path):
+    for i in range(3):
+        tone(tmp_path / "music/a" / f"{i}.wav", seed=i)
+    os.rename(tmp_path / "music/a/2.wav", os.fsencode(tmp_path / "music/a") + b"/\xff.wav")
+    library, checked = prepared("folder", tmp_path / "music", tmp_path / "library")
+    assert len(library) == 2
+    assert checked.reading.left_out == {"their names are no text in UTF-8": ["a/\\xff.wav"]}
 
 
 def test_a_choice_that_is_none_is_named(tmp_path):

@@ -47,8 +47,11 @@ class Folder(Dataset):
 
     def read(self, root: Path) -> Reading:
         """All files that are called like audio, in order of path."""
-        entries, left_out = [], []
+        entries, left_out, unnamed = [], [], []
         for path in sorted(_audio(root)):
+            if (text := os.fsencode(path).decode("utf-8", "backslashreplace")) != path:
+                unnamed.append(text)
+                continue
             parts = path.split("/")
             split = ""
             if self.split == "top":
@@ -63,7 +66,8 @@ class Folder(Dataset):
             fix = "Give the folder that holds the music."
             raise UserError("holds no audio", name="--root", value=root, fix=fix)
         fields = () if self.labels == "none" else (Field("class", "multiclass"),)
-        return Reading(fields, entries, {"not in the folder of a split": left_out} if left_out else {})
+        out = {"not in the folder of a split": left_out, "their names are no text in UTF-8": unnamed}
+        return Reading(fields, entries, {why: paths for why, paths in out.items() if paths})
 
 
 def _audio(root: Path) -> Iterator[str]:
