@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from contramuse.errors import LibraryError, UserError
 from contramuse.probes import systems
 from contramuse.probes.changes import FACTORS, Change
+from contramuse.probes.clusters import LEAST
 from contramuse.probes.estimators import Standard, unit
 from contramuse.probes.folds import cross_validation
 from contramuse.probes.hearing import CLEAN, Excerpts, Version, hear, heard_seconds, hearing_of
@@ -133,12 +134,14 @@ def profiled_rows(library: Library, rows: Int[np.ndarray, " n"], settings: Profi
 
 
 def artists(library: Library, rows: Int[np.ndarray, " n"]) -> NDArray[np.int64]:
-    """A number for the artist of every track, int64 [n]; a track without one is its own."""
+    """A number for the artist of every track, int64 [n]; a track without one is its own, as all are of few artists."""
+    alone = np.arange(len(rows), dtype=np.int64)
     try:
         group = codes(membership(library, "artist", rows))
     except LibraryError:
-        return np.arange(len(rows), dtype=np.int64)
-    return np.where(group < 0, np.arange(len(rows)) + int(group.max()) + 1, group)
+        return alone
+    numbers = np.where(group < 0, alone + int(group.max()) + 1, group)
+    return numbers if len(np.unique(numbers)) >= LEAST else alone
 
 
 def _fits(excerpts: Excerpts, factor: Change, amount: float) -> NDArray[np.bool_]:

@@ -14,6 +14,7 @@ from contramuse.audio.features import FeatureStore
 from contramuse.catalogue.track import KEYS
 from contramuse.files import replacing, stable_hash
 from contramuse.probes import tempo_key
+from contramuse.probes.clusters import LEAST
 from contramuse.probes.run import Progress
 from contramuse.probes.tasks import codes, membership
 
@@ -48,7 +49,8 @@ class Standing:
         groups: what tracks may share.
         owner: what is too close to be asked of neighbours: the tracks' artist; where none is known their album, the
             group that their dataset names, or the recording that they are excerpts of; None where nothing is known.
-        clusters: int64 [n] by owner, a track without one is its own; what the bootstrap draws.
+        clusters: int64 [n] by owner, a track without one is its own, and all are where there are fewer than eight
+            owners; what the bootstrap draws.
         tempo: beats per minute [n], NaN where unknown; None: not at all.
         key: positions in ``KEYS`` [n], -1 where unknown; None: not at all.
         facts: where each is from, in words.
@@ -95,9 +97,17 @@ def standings(
     others = [(library.info.get("dataset") or {}).get("group") or "track", "track"]
     owners = [artist, album, *(_known_groups(library, name, rows) for name in others)]
     owner = next((one for one in owners if one is not None), None)
-    number = np.full(len(rows), -1, np.int64) if owner is None else codes(owner)
-    alone = np.arange(len(rows)) + int(number.max(initial=-1)) + 1
-    return Standing(groups, owner, np.where(number < 0, alone, number), tempo, key, facts | said)
+    return Standing(groups, owner, _clusters(owner, len(rows)), tempo, key, facts | said)
+
+
+def _clusters(owner: Members | None, tracks: int) -> NDArray[np.int64]:
+    """A number for the first owner of every track; a track without one is its own, as all are of too few owners."""
+    alone = np.arange(tracks, dtype=np.int64)
+    if owner is None:
+        return alone
+    number = codes(owner)
+    numbers = np.where(number < 0, alone + int(number.max()) + 1, number)
+    return numbers if len(np.unique(numbers)) >= LEAST else alone
 
 
 def _known_groups(library: Library, name: str, rows: NDArray[np.int64]) -> Members | None:
