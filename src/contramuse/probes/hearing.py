@@ -170,7 +170,8 @@ def hearing_of(systems: Sequence[System], given: Sequence[Embeddings], *, sample
         except ModelFileError as error:
             deaf.append((system.name, error.problem))
             continue
-        ears[system.name] = model_ear(model, window=float(meta["window"]), hop=float(meta["hop"]))
+        on = model.to("cuda" if torch.cuda.is_available() else "cpu")
+        ears[system.name] = model_ear(on, window=float(meta["window"]), hop=float(meta["hop"]))
         columns[system.name] = (system.name, slice(None))
     return Hearing(ears, columns, deaf)
 
