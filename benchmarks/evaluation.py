@@ -3,12 +3,12 @@
 A library of 10,000 tracks of 10 s (three tones and noise; ten classes by register, 20 tags, 1,000 artists) is written
 straight into its format: decoding files is `prepare`'s, not measured here. Then, in processes of their own,
 
-    evaluate        --parts probe,few,own of the default recipe's encoder with fresh weights: embedding, the baselines
-                    (the same encoder with other random weights, MFCC and mel statistics), probes with intervals, few
-                    labels, the label-free check
+    evaluate        --parts probe,own of the default recipe's encoder with fresh weights: embedding, the baselines
+                    (the same encoder with other random weights, MFCC and mel statistics), probes with intervals, the
+                    label-free check
     again           the same command, everything kept
 
-    python benchmarks/evaluation.py [--tracks 10000] [--seconds 10] [--recipe masked] [--parts probe,few,own]
+    python benchmarks/evaluation.py [--tracks 10000] [--seconds 10] [--recipe masked] [--parts probe,own]
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def main() -> None:
     parser.add_argument("--tracks", type=int, default=10_000)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--recipe", default="masked")
-    parser.add_argument("--parts", default="probe,few,own")
+    parser.add_argument("--parts", default="probe,own")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         root = Path(place)

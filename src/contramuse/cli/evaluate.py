@@ -23,7 +23,7 @@ def evaluate(
     ] = None,
     data: Annotated[Path | None, typer.Option("--data", help="Library, with or without labels.")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for everything that is measured.")] = None,
-    parts: Annotated[str, typer.Option(help="What to measure, or all; --list shows the parts.")] = "probe,few,own",
+    parts: Annotated[str, typer.Option(help="What to measure, or all; --list shows the parts.")] = "probe,own",
     protocol: Annotated[
         list[str] | None, typer.Option(help="Protocol of the field; those that fit the library if none is given.")
     ] = None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contramuse.catalogue.stratify import stratified_share
+from contramuse.catalogue.stratify import stratified_share, with_none
 from contramuse.errors import UserError
 from contramuse.probes import metrics, systems
 from contramuse.probes.clusters import cluster_tracks
@@ -75,7 +75,7 @@ class Amount:
             return rows
         y = np.nan_to_num(task.y[rows])
         if self.share is not None:
-            kept = rows[stratified_share(y, share=self.share, seed=seed)]
+            kept = rows[stratified_share(with_none(task.y[rows]), share=self.share, seed=seed)]
             return np.asarray(kept if len(kept) else rows[[np.random.default_rng(seed).integers(len(rows))]])
         assert self.shots is not None
         return np.sort(rows[_each(y, len(task.classes), self.shots, np.random.default_rng(seed))])

@@ -134,7 +134,7 @@ def make_protocol(
             "the stored split has an empty part",
             name="--protocol",
             value=f"split ({', '.join(f'{k} {v}' for k, v in sizes.items())})",
-            fix="Use --protocol folds.",
+            fix="Fold by groups: `contramuse probe --protocol folds`.",
         )
     numbers = list(range(settings.seeds))
     common = {
