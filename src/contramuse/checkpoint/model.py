@@ -241,7 +241,11 @@ class Model:
         return made
 
     def represent(self, x: Tensor) -> Tensor:
-        """Windows float32 [b 1 t] at the model's rate to vectors [b dim], without gradient."""
+        """Windows float32 [b 1 t] at the model's rate to vectors [b dim], without gradient, in evaluation mode.
+
+        Even of a tower that someone put into training mode: batch statistics would drift with every window.
+        """
+        self.tower.eval()
         with torch.inference_mode():
             return self.tower.emit(x.to(self.device), self.output)  # type: ignore[no-any-return]
 
@@ -267,6 +271,7 @@ class Model:
             corruption: that the windows go through.
             identify: from the position of a source to the id of its track, which the draws of a corruption depend on.
         """
+        self.tower.eval()
 
         def represent(x: Tensor, places: Sequence[Place]) -> Tensor:
             return self.represent(x)
