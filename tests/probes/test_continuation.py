@@ -59,7 +59,8 @@ def test_taste_is_found_and_noise_is_not(library):
     one, other = embedded(library, knowing(), "one"), embedded(library, noise(), "other")
     results = continue_playlists(one, library=library, against=[other], settings=QUICK)
     assert results["protocol"]["candidates"] == 24
-    assert results["metrics"] == ["ndcg_at_5", "recall_at_5", "map_at_5", "r_precision", "clicks"]
+    names = ["ndcg_at_5", "recall_at_5", "map_at_5", "r_precision", "clicks", "r_precision_artist"]
+    assert results["metrics"] == names
     assert results["protocol"]["votes"] == 3
     for ranking in ("vote", "centroid"):
         assert (

@@ -13,6 +13,7 @@ from contramuse.probes.ranked import (
     metric_title,
     ndcg,
     r_precision,
+    r_precision_artist,
     ranking_metrics,
     recall,
 )
@@ -85,3 +86,36 @@ def test_a_perfect_list():
 def test_titles():
     titles = [metric_title(name) for name in ("ndcg_at_10", "map_at_100", "r_precision")]
     assert titles == ["NDCG@10", "MAP@100", "R-precision"]
+
+
+def slow_artists(order, wanted, artist):
+    """Down the list of the first h: a track that is sought counts 1, else its artist a quarter, once."""
+    sought, credited, total = {artist[track] for track in wanted}, set(), 0.0
+    for track in order[: len(wanted)]:
+        if track in wanted:
+            total += 1
+        elif artist[track] >= 0 and artist[track] in sought and artist[track] not in credited:
+            credited.add(artist[track])
+            total += 0.25
+    return total / len(wanted)
+
+
+@given(m=st.integers(1, 60), h=st.integers(1, 30), artists=st.integers(1, 12), seed=st.integers(0, 999))
+@settings(max_examples=150, deadline=None)
+def test_r_precision_with_artists_against_the_slow_loop(m, h, artists, seed):
+    generator = np.random.default_rng(seed)
+    order = generator.permutation(m)
+    wanted = generator.choice(m, min(h, m), replace=False)
+    artist = generator.integers(-1, artists, m)
+    found = r_precision_artist(
+        ranks(order.tolist(), set(wanted.tolist())), artist[order[: len(wanted)]], artist[wanted]
+    )
+    assert found == pytest.approx(slow_artists(order.tolist(), set(wanted.tolist()), artist), abs=1e-12)
+
+
+def test_r_precision_with_artists_by_hand():
+    """Of four sought, one is found; of the three others that stand first, two are by one sought artist."""
+    at = np.array([2, 9, 10, 11])
+    assert r_precision_artist(at, np.array([5, 5, 5, 8]), np.array([5, 6, 7, 7])) == pytest.approx((1 + 0.25) / 4)
+    assert r_precision_artist(np.arange(1, 5), np.array([5, 6, 7, 7]), np.array([5, 6, 7, 7])) == 1
+    assert r_precision(at) == 1 / 4

@@ -122,7 +122,8 @@ def continue_playlists(
     compared = systems.compared_systems(
         given, library, rows=rows, baselines=settings.baselines, seed=settings.seed, progress=progress
     )
-    test = _Test(parts, tuple(k for k in settings.at if k < facts["candidates"]), settings)
+    artists = _artists(library, rows)
+    test = _Test(parts, tuple(k for k in settings.at if k < facts["candidates"]), settings, artists)
     with one_thread():
         others, missing = _others(library, rows, test, progress)
         measured = {ranking: _by_vectors(compared, ranking, test, progress) for ranking in settings.rankings}
@@ -149,6 +150,7 @@ class _Test:
     parts: Sequence[rankings.Part]
     at: tuple[int, ...]
     settings: Continuation
+    artists: NDArray[np.int64] | None
 
     @property
     def votes(self) -> int:
@@ -157,10 +159,13 @@ class _Test:
 
     @property
     def metrics(self) -> list[str]:
-        return [f"{name}_at_{k}" for k in self.at for name in ("ndcg", "recall", "map")] + ["r_precision", "clicks"]
+        common = [f"{name}_at_{k}" for k in self.at for name in ("ndcg", "recall", "map")] + ["r_precision", "clicks"]
+        return common + (["r_precision_artist"] if self.artists is not None else [])
 
     def score(self, ranking: rankings.Ranking, *, draws: int = 1) -> Scored:
-        values = rankings.evaluate(ranking, self.parts, at=self.at, seed=self.settings.seed, draws=draws)
+        values = rankings.evaluate(
+            ranking, self.parts, at=self.at, seed=self.settings.seed, draws=draws, artists=self.artists
+        )
         n = len(values["clicks"])
         blocks = list(Resamples(n, self.settings.resamples).blocks())
         return Scored(
@@ -168,6 +173,14 @@ class _Test:
             resampled={m: np.concatenate([weighted_mean(v, w) for w in blocks]) for m, v in values.items()},
             chosen=[],
         )
+
+
+def _artists(library: Library, rows: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """The number of the artist of each of ``rows``, -1 where unknown; None where no artist is known."""
+    if "artist" not in library.group_names:
+        return None
+    found = library.group("artist")[rows]
+    return found if (found >= 0).any() else None
 
 
 _NOTES: dict[str, dict[str, Any]] = {

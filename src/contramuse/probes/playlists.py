@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from contramuse.catalogue.cf import Factorisation
 from contramuse.catalogue.playlists import Lists
-from contramuse.probes.ranked import ranking_metrics
+from contramuse.probes.ranked import r_precision_artist, ranking_metrics
 
 Rows = NDArray[np.int64]
 Keys = tuple[NDArray[np.floating], ...]
@@ -155,15 +155,29 @@ def by_factors(how: Factorisation, *, tracks: int) -> Ranking:
 
 def ranks_of(hidden: Rows, keys: Keys, *, generator: np.random.Generator) -> Int[np.ndarray, " h"]:
     """Ranks from 1, ascending, of the places ``hidden`` when all candidates are sorted by ``keys``, largest first."""
+    return _ranks(hidden, ordered(keys, generator=generator))
+
+
+def ordered(keys: Keys, *, generator: np.random.Generator) -> Int[np.ndarray, " m"]:
+    """Places of all candidates sorted by ``keys``, largest first; equal ones by chance."""
     shuffled = generator.permutation(len(keys[0]))
-    order = shuffled[np.lexsort([-key[shuffled] for key in reversed(keys)])]
+    return np.asarray(shuffled[np.lexsort([-key[shuffled] for key in reversed(keys)])])
+
+
+def _ranks(hidden: Rows, order: Rows) -> Rows:
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(1, len(order) + 1)
     return np.sort(rank[hidden])
 
 
 def evaluate(
-    ranking: Ranking, parts: Sequence[Part], *, at: tuple[int, ...], seed: int, draws: int = 1
+    ranking: Ranking,
+    parts: Sequence[Part],
+    *,
+    at: tuple[int, ...],
+    seed: int,
+    draws: int = 1,
+    artists: Rows | None = None,
 ) -> dict[str, NDArray[np.float64]]:
     """Every metric of every playlist that has a case, float64 [p] in the order of their numbers.
 
@@ -173,12 +187,19 @@ def evaluate(
         at: the k of the metrics.
         seed: of the order of equal candidates.
         draws: random orders to take the mean of, for rankings that leave much to chance.
+        artists: number of the artist of every track, -1 unknown; with them R-precision also counts artists.
     """
     generator = np.random.default_rng(seed)
     found: dict[int, list[dict[str, float]]] = {}
     for part in parts:
         for case, keys in zip(part.cases, ranking(part), strict=True):
-            values = [ranking_metrics(ranks_of(case.hidden, keys, generator=generator), at) for _ in range(draws)]
-            found.setdefault(case.playlist, []).extend(values)
+            for _ in range(draws):
+                order = ordered(keys, generator=generator)
+                ranks = _ranks(case.hidden, order)
+                values = ranking_metrics(ranks, at)
+                if artists is not None:
+                    first, own = (artists[part.candidates[of]] for of in (order[: len(ranks)], case.hidden))
+                    values["r_precision_artist"] = r_precision_artist(ranks, first, own)
+                found.setdefault(case.playlist, []).append(values)
     metrics = list(next(iter(found.values()))[0]) if found else []
     return {m: np.array([np.mean([v[m] for v in found[p]]) for p in sorted(found)]) for m in metrics}
