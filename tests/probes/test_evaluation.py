@@ -55,8 +55,9 @@ def test_what_is_done_is_kept_until_something_changes(subject, tmp_path, monkeyp
     first = evaluate([drawn], library=library, out=tmp_path / "out", request=request, shown=lambda *a: said.append(a))
     again = evaluate([drawn], library=library, out=tmp_path / "out", request=request, shown=lambda *a: said.append(a))
     assert calls == [100]
+    nothing = "the library has nothing for it"
     assert [(name, state) for name, _, state in said] == [
-        ("counted", "new"), ("nothing", "new"), ("counted", "kept"), ("nothing", "kept"),
+        ("counted", "new"), ("nothing", nothing), ("counted", "kept"), ("nothing", nothing),
     ]  # fmt: skip
     assert first["parts"] == again["parts"] == {"counted": {"words": ["1 model"], "value": 1}}
     assert json.loads((tmp_path / "out/evaluation.json").read_text())["parts"] == first["parts"]
@@ -92,6 +93,21 @@ def test_labels_and_vectors_that_change_under_the_same_tracks_are_measured_anew(
     assert (run(corrected), run(corrected)) == (3, 3)
 
 
+def test_a_part_that_cannot_be_measured_is_told_and_the_others_are_measured(subject, tmp_path, monkeypatch):
+    library, drawn = subject
+
+    def refuse(bench):
+        raise UserError("is too small", name="library", fix="Give a larger one.")
+
+    monkeypatch.setitem(PARTS, "one", Part("", refuse, lambda part: []))
+    monkeypatch.setitem(PARTS, "two", Part("", lambda bench: {"n": 2}, lambda part: []))
+    results = evaluate([drawn], library=library, out=tmp_path, request=Request(("one", "two"), probe=QUICK))
+    assert results["parts"] == {"two": {"n": 2}}
+    assert "is too small" in results["left_out"]["one"]
+    with pytest.raises(UserError, match="is too small"):
+        evaluate([drawn], library=library, out=tmp_path, request=Request(("one",), probe=QUICK))
+
+
 def test_a_part_done_before_stays_in_the_page(subject, tmp_path, monkeypatch):
     library, drawn = subject
     monkeypatch.setitem(PARTS, "one", Part("", lambda bench: {"n": 1}, lambda part: []))
@@ -99,6 +115,10 @@ def test_a_part_done_before_stays_in_the_page(subject, tmp_path, monkeypatch):
     evaluate([drawn], library=library, out=tmp_path, request=Request(("one",), probe=QUICK))
     results = evaluate([drawn], library=library, out=tmp_path, request=Request(("two",), probe=QUICK))
     assert results["parts"] == {"one": {"n": 1}, "two": {"n": 2}}
+    other = Request(("two",), probe=replace(QUICK, resamples=200), tracks=50)
+    assert set(evaluate([drawn], library=library, out=tmp_path, request=other)["parts"]) == {"one", "two"}
+    drawn.vectors = drawn.vectors + 1  # other vectors: what was measured of the old ones is gone from the page
+    assert set(evaluate([drawn], library=library, out=tmp_path, request=other)["parts"]) == {"two"}
 
 
 def test_probes_run_and_carry_the_published_figures_of_their_split(subject, tmp_path):

@@ -76,7 +76,7 @@ def evaluate(
 
     def shown(name: str, part: Any, state: str) -> None:
         if part is None:
-            console.print(f"{name}: the library has nothing for it", markup=False, highlight=False)
+            console.print(f"{name} is left out: {state}", markup=False, highlight=False)
             return
         for table in PARTS[name].tables(part):
             console.print(table)

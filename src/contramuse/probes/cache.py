@@ -36,11 +36,15 @@ CODE = (
 
 def results_key(given: Sequence[Embeddings], library: Library, settings: Settings | Few) -> str:
     """Hash of all that goes into the results of a probe, or of one with few labels."""
+    named = [type(settings).__name__, dataclasses.asdict(settings)]
+    return stable_hash([subject_key(given, library), *named, code()], 24)
+
+
+def subject_key(given: Sequence[Embeddings], library: Library) -> str:
+    """Hash of what is measured: vectors, labels, groups and splits, however it is measured."""
     index = hashlib.sha256((Path(library.root) / "index.parquet").read_bytes()).hexdigest()
     subjects = [[one.meta, str(one.root), content(one.ids), content(one.vectors)] for one in given]
-    return stable_hash(
-        [subjects, index, library.info, type(settings).__name__, dataclasses.asdict(settings), code()], 24
-    )
+    return stable_hash([subjects, index, library.info], 24)
 
 
 def content(array: np.ndarray[Any, Any]) -> str:

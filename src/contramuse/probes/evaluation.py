@@ -17,7 +17,7 @@ from contramuse import __version__
 from contramuse.errors import UserError
 from contramuse.files import stable_hash, write_json
 from contramuse.probes import few, own, profile, robustness
-from contramuse.probes.cache import results_key
+from contramuse.probes.cache import results_key, subject_key
 from contramuse.probes.continuation import Continuation, continue_playlists
 from contramuse.probes.protocol import Settings, published_split
 from contramuse.probes.published import Published, protocols_for, references_of
@@ -199,34 +199,46 @@ def evaluate(
     Args:
         given: embeddings of the library's tracks, one folder a model.
         library: with or without labels.
-        out: folder; parts that are there and whose inputs are unchanged are not measured again.
+        out: folder; parts that are there and whose inputs are unchanged are not measured again, and parts that are not
+            asked for stay while vectors and labels are the same.
         request: what.
         progress: told what is being done.
-        shown: told of every part when it is done: its name, its content (None: nothing to measure) and "new" or "kept".
+        shown: told of every part when it is done: its name, its content (None: nothing to measure) and "new", "kept" or
+            why it is left out.
 
     Returns:
         The content of evaluation.json.
 
     Raises:
-        UserError: of a part; parts that are done are kept.
+        UserError: of the one part that was asked for; of several, the others are measured, and "left_out" says why.
     """
     protocols = protocols_for(library, request.protocols)
     (out / "parts").mkdir(parents=True, exist_ok=True)
     bench = Bench(given, library, request, protocols, out / "work", progress)
-    inputs = results_key(given, library, request.probe)
+    inputs, subject = results_key(given, library, request.probe), subject_key(given, library)
     done: dict[str, Any] = {}
+    left_out: dict[str, str] = {}
     for name in (name for name in PARTS if name in request.parts):
         key = _key(name, bench, inputs)
         file = out / "parts" / f"{name}.json"
-        kept = _kept(file, key)
-        found = kept["content"] if kept else PARTS[name].run(bench)
+        kept = _kept(file, "key", key)
+        try:
+            found = kept["content"] if kept else PARTS[name].run(bench)
+        except UserError as error:
+            if len(request.parts) == 1:
+                raise
+            left_out[name] = str(error)
+            shown(name, None, left_out[name])
+            continue
         if not kept:
-            write_json(file, {"key": key, "content": found})
-        shown(name, found, "kept" if kept else "new")
+            write_json(file, {"key": key, "subject": subject, "content": found})
+        nothing = "the library has nothing for it"
+        shown(name, found, nothing if found is None else "kept" if kept else "new")
         if found is not None:
             done[name] = found
-    for name in PARTS:  # measured before and not asked for now: shown as long as it is of the same models
-        if name not in request.parts and (kept := _kept(out / "parts" / f"{name}.json", _key(name, bench, inputs))):
+    for name in PARTS:  # measured before and not asked for now: it stays while vectors and labels are the same
+        kept = None if name in request.parts else _kept(out / "parts" / f"{name}.json", "subject", subject)
+        if kept and kept["content"] is not None:
             done[name] = kept["content"]
     results = {
         "format": FORMAT,
@@ -239,6 +251,7 @@ def evaluate(
         },
         "models": [{"embeddings": str(one.root), "path": one.meta.get("model_path")} for one in given],
         "protocols": list(protocols),
+        "left_out": left_out,
         "parts": {name: done[name] for name in PARTS if name in done},
     }  # fmt: skip
     write_json(out / "evaluation.json", results)
@@ -252,10 +265,10 @@ def _key(name: str, bench: Bench, inputs: str) -> str:
     return stable_hash([FORMAT, __version__, name, PARTS[name].version, inputs, settings, figures])
 
 
-def _kept(file: Path, key: str) -> dict[str, Any] | None:
-    """What was measured before, if the same went in."""
+def _kept(file: Path, name: str, key: str) -> dict[str, Any] | None:
+    """What was measured before, if its "key" (all that went in) or "subject" (what was measured) is the same."""
     try:
         kept = json.loads(file.read_text(encoding="utf-8"))
-        return kept if kept["key"] == key else None
+        return kept if kept[name] == key else None
     except (OSError, ValueError, KeyError, TypeError):
         return None  # there is none, or it is damaged: measured anew
