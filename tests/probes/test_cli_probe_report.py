@@ -169,3 +169,31 @@ def test_chance_stands_beside_metrics_that_it_is_the_chance_of():
     }  # fmt: skip
     (table,) = tables(results)
     assert list(table.columns[-1].cells) == ["0.023", "", "0.023", "", ""]
+
+
+def test_few_labels_and_kept_results(run, world):
+    arguments = ("probe", world / "embeddings", "--task", "genre", "--probe", "linear", "--baselines", "none",
+                 "--folds", "4", "--shots", "1,3", "--draws", "2", "--resamples", "100",
+                 "--json", world / "few.json")  # fmt: skip
+    status, out, err = run(*arguments)
+    assert status == 0, err
+    assert "linear probe with few labels" in out
+    assert "3 a class" in out
+    assert "that was learnt from" in out.replace("\n", " ")
+    results = json.loads((world / "few.json").read_text())
+    assert {p["shots"] for p in results["few"][0]["points"]} == {None, 1, 3}
+    status, out, err = run(*arguments)
+    assert status == 0, err
+    assert "Computed on" in out
+    assert json.loads((world / "few.json").read_text()) == results
+    for file in (world / "embeddings" / "probes").iterdir():
+        file.write_text("{")
+    status, out, err = run(*arguments)
+    assert status == 0, err
+    assert "Computed on" not in out
+    again = json.loads((world / "few.json").read_text())
+    assert {**again, "created": ""} == {**results, "created": ""}
+    for wrong in (("--shots", "two"), ("--shots", "0"), ("--draws", "0", "--shots", "1"), ("--permutations", "3")):
+        status, _, err = run("probe", world / "embeddings", *wrong)
+        assert status == 2
+        assert wrong[0] in err

@@ -23,8 +23,19 @@ from contramuse.probes import protocol, systems
 from contramuse.probes.estimators import Standard, unit
 from contramuse.probes.intervals import Resamples, interval
 from contramuse.probes.metrics import bounds, ones, weighted_mean
+from contramuse.probes.permutation import Swaps
 from contramuse.probes.ranked import metric_title
-from contramuse.probes.run import Progress, Scored, System, compare, difference_json, interval_json
+from contramuse.probes.run import (
+    Progress,
+    Scored,
+    System,
+    compare,
+    difference_json,
+    interval_json,
+    number,
+    pairs,
+    summed_p,
+)
 from contramuse.probes.session import described, one_thread
 from contramuse.probes.words import listed
 
@@ -39,6 +50,7 @@ VOTES = 100
 LEAST = 5
 MOST = 5000
 DRAWS = 20
+PERMUTATIONS = 2000
 POPULARITY, FACTORS = "artist popularity", "CF that knows the tracks"
 
 
@@ -172,6 +184,7 @@ class _Test:
             by_seed={m: [float(weighted_mean(v, ones(n))[0])] for m, v in values.items()},
             resampled={m: np.concatenate([weighted_mean(v, w) for w in blocks]) for m, v in values.items()},
             chosen=[],
+            parts={m: v / n for m, v in values.items()},
         )
 
 
@@ -297,10 +310,13 @@ def _results(
         for name, scored in by_name.items():
             tell(name, ranking, scored)
         together = {**by_name, **others}
+        swaps = Swaps(len(next(iter(by_name.values())).parts["clicks"]), PERMUTATIONS)
+        exchanged = {(a, b): summed_p(together[a], together[b], swaps) for a, b in pairs(list(together), roles)}
         for metric in next(iter(by_name.values())).resampled:
             if metric != "clicks":  # fewer are better: a difference would read the wrong way round
                 differences += [
                     {"system": a, "against": b, "ranking": ranking, "metric": metric, **difference_json(gap)}
+                    | {"p_permutation": number(exchanged[a, b][metric])}
                     for a, b, gap in compare(together, roles, metric)
                 ]
     for name, scored in others.items():
