@@ -18,7 +18,6 @@ from contramuse.audio.features import LARGEST, NUMBER
 from contramuse.catalogue.decoding import FileTask, content_hash
 from contramuse.errors import DecodeError, UserError
 
-MELON_RATE = 62.5
 _FIX = "Write it again with numpy.save as numbers [bands, frames], or leave it out."
 LOOKED_AT = 100
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from contramuse.catalogue.datasets.base import About, Dataset, Entry, Needed, Reading
-from contramuse.catalogue.datasets.by_id import OWN_AUDIO, OwnAudio, own_audio, split_of
+from contramuse.catalogue.datasets.by_id import OWN_AUDIO, OwnAudio, own_audio, split_of, split_said
 from contramuse.catalogue.datasets.json_stream import objects
 from contramuse.catalogue.datasets.million_song import AUDIO, FOLDERS, MAPPING, seven_digital_ids
 from contramuse.catalogue.datasets.places import anywhere, audio_folder, first
@@ -50,9 +50,7 @@ class Aotm2011(Dataset):
     @property
     def split_name(self) -> str:
         """The split's name."""
-        if self.split == "song":
-            return f"by song, 80/10/10 by a hash of its id, seed {self.seed} (made here, not published)"
-        return "by artist (made here, not published)"
+        return split_said(self.split, seed=self.seed)
 
     def needed(self) -> tuple[Needed, ...]:
         """Playlists, the table that leads from songs to tracks, and the user's own audio."""

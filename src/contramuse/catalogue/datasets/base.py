@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from contramuse.catalogue.datasets.places import first
 from contramuse.catalogue.track import SPLITS, Kind
 from contramuse.errors import UserError
 
@@ -192,7 +193,7 @@ class Dataset(ABC):
         Raises:
             UserError: it is not there.
         """
-        found = next((root / one for one in path.split("|") if (root / one).is_file()), None)
+        found = first(root, path)
         if found is None:
             where = next((n.where for n in self.needed() if n.path == path), self.about.home)
             fix = f"It is to be had at {where}" if where.startswith("http") else where

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from contramuse.audio.sniff import named_like_audio
 from contramuse.catalogue.datasets.base import Needed
+from contramuse.catalogue.datasets.places import audio_below
 from contramuse.catalogue.datasets.reading import read_rows, wrong
 
 PATHS = "paths.csv"
@@ -71,12 +70,11 @@ def relative(path: str, root: Path) -> str | None:
     return None if clean == ".." or clean.startswith("../") else clean
 
 
-def audio_below(folder: Path, root: Path) -> Iterable[str]:
-    """Files below ``folder`` that are called like audio, relative to the root, with "/"."""
-    for home, _, names in os.walk(folder):
-        for name in names:
-            if named_like_audio(os.fsencode(name)) and not name.startswith("._"):
-                yield os.path.relpath(os.path.join(home, name), root).replace(os.sep, "/")
+def split_said(by: str, *, seed: int) -> str:
+    """The name of a split by artist, or by ``split_of`` of the items that ``by`` names ("song", "track")."""
+    if by == "artist":
+        return "by artist (made here, not published)"
+    return f"by {by}, 80/10/10 by a hash of its id, seed {seed} (made here, not published)"
 
 
 def split_of(item: str, *, seed: int) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from contramuse.audio.sniff import named_like_audio
 from contramuse.catalogue.datasets.base import About, Dataset, Entry, Field, Needed, Reading
+from contramuse.catalogue.datasets.places import audio_below
 from contramuse.catalogue.splits import split_named
 from contramuse.errors import UserError
 
@@ -48,7 +47,7 @@ class Folder(Dataset):
     def read(self, root: Path) -> Reading:
         """All files that are called like audio, in order of path."""
         entries, left_out, unnamed = [], [], []
-        for path in sorted(_audio(root)):
+        for path in sorted(audio_below(root, root)):
             if (text := os.fsencode(path).decode("utf-8", "backslashreplace")) != path:
                 unnamed.append(text)
                 continue
@@ -68,10 +67,3 @@ class Folder(Dataset):
         fields = () if self.labels == "none" else (Field("class", "multiclass"),)
         out = {"not in the folder of a split": left_out, "their names are no text in UTF-8": unnamed}
         return Reading(fields, entries, {why: paths for why, paths in out.items() if paths})
-
-
-def _audio(root: Path) -> Iterator[str]:
-    for home, _, names in os.walk(root):
-        for name in names:
-            if named_like_audio(os.fsencode(name)) and not name.startswith("._"):
-                yield os.path.relpath(os.path.join(home, name), root).replace(os.sep, "/")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from contramuse.catalogue.datasets.base import About, Dataset, Entry, Field, Needed, Reading, Remote
+from contramuse.catalogue.datasets.places import audio_below
 from contramuse.catalogue.datasets.reading import read_text, wrong
 from contramuse.errors import UserError
 
@@ -85,7 +85,7 @@ class IRMAS(Dataset):
 
 def _training(root: Path, out: dict[str, list[str]]) -> Iterator[Entry]:
     for instrument in INSTRUMENTS:
-        for path in _files(root, f"{TRAIN}/{instrument}", ".wav"):
+        for path in sorted(audio_below(root / TRAIN / instrument, root, ending=".wav")):
             name = path.rpartition("/")[2]
             found = _RECORDING.search(name)
             if found is None or f"[{instrument}]" not in name:
@@ -97,8 +97,8 @@ def _training(root: Path, out: dict[str, list[str]]) -> Iterator[Entry]:
 
 def _testing(root: Path, out: dict[str, list[str]]) -> Iterator[Entry]:
     for part in TEST:
-        notes = {path[:-4]: path for path in _files(root, part, ".txt")}
-        sounds = {path[:-4]: path for path in _files(root, part, ".wav")}
+        notes = {path[:-4]: path for path in sorted(audio_below(root / part, root, ending=".txt"))}
+        sounds = {path[:-4]: path for path in sorted(audio_below(root / part, root, ending=".wav"))}
         out["no .txt beside it"] += [path for stem, path in sounds.items() if stem not in notes]
         for stem, path in notes.items():
             song = f"test {_EXCERPT.sub('', stem.rpartition('/')[2])}"
@@ -126,12 +126,3 @@ def _instruments(file: Path) -> Sequence[str]:
 def _side(song: str) -> str:
     """Train or valid, 7 to 1, by the SHA-256 of the recording's number."""
     return "valid" if hashlib.sha256(song.encode()).digest()[0] < 32 else "train"
-
-
-def _files(root: Path, below: str, suffix: str) -> list[str]:
-    """Paths relative to the root, sorted."""
-    paths = []
-    for folder, _, names in os.walk(root / below):
-        where = os.path.relpath(folder, root).replace(os.sep, "/")
-        paths += [f"{where}/{name}" for name in names if name.lower().endswith(suffix) and not name.startswith("._")]
-    return sorted(paths)

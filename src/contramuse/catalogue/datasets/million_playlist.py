@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from contramuse.catalogue.datasets.base import About, Dataset, Entry, Needed, Reading
-from contramuse.catalogue.datasets.by_id import OWN_AUDIO, OwnAudio, own_audio, split_of
+from contramuse.catalogue.datasets.by_id import OWN_AUDIO, OwnAudio, own_audio, split_of, split_said
 from contramuse.catalogue.datasets.reading import read_json, wrong
 from contramuse.errors import UserError
 
@@ -55,9 +55,7 @@ class MillionPlaylist(Dataset):
     @property
     def split_name(self) -> str:
         """The split's name."""
-        if self.split == "track":
-            return f"by track, 80/10/10 by a hash of its id, seed {self.seed} (made here, not published)"
-        return "by artist (made here, not published)"
+        return split_said(self.split, seed=self.seed)
 
     def needed(self) -> tuple[Needed, ...]:
         """The slices, the challenge set, and the user's own audio."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+
+from contramuse.audio.sniff import named_like_audio
 
 CONVERTED = (".wav", ".flac")
 
@@ -43,3 +46,20 @@ def audio_file(root: Path, path: str, *, endings: Sequence[str] = CONVERTED) -> 
         return path
     stem = path[: path.rindex(".")]
     return next((stem + ending for ending in endings if (root / (stem + ending)).exists()), path)
+
+
+def audio_below(folder: Path, root: Path, *, ending: str = "") -> Iterator[str]:
+    """Files below ``folder``, relative to the root, with "/", in no order.
+
+    The "._" files that macOS leaves in archives are passed over.
+
+    Args:
+        folder: the root or a folder in it; one that is not there holds nothing.
+        root: of the dataset.
+        ending: that their names have (".wav"), in small letters; "" takes all that are called like audio.
+    """
+    for home, _, names in os.walk(folder):
+        for name in names:
+            wanted = name.lower().endswith(ending) if ending else named_like_audio(os.fsencode(name))
+            if wanted and not name.startswith("._"):
+                yield os.path.relpath(os.path.join(home, name), root).replace(os.sep, "/")

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from contramuse.catalogue.datasets.base import About, Dataset, Entry, Field, Needed, Reading
-from contramuse.catalogue.datasets.by_id import audio_below, relative
+from contramuse.catalogue.datasets.by_id import relative
+from contramuse.catalogue.datasets.places import audio_below
 from contramuse.catalogue.labels import Labels, read_labels
 from contramuse.catalogue.tables import SUFFIXES
 from contramuse.errors import UserError

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from contramuse.catalogue.datasets.base import About, Dataset, Entry, Field, Needed, Reading, Remote
+from contramuse.catalogue.datasets.places import audio_below
 from contramuse.catalogue.datasets.reading import read_text, wrong
 
 SINGERS = (*(f"female{i}" for i in range(1, 10)), *(f"male{i}" for i in range(1, 12)))
@@ -129,7 +129,8 @@ def _told(root: Path, out: dict[str, list[str]]) -> tuple[list[Found], list[str]
     """What the path of each file tells (the technique may be ""), and what to say of them."""
     found = []
     other = 0
-    for path in _files(root):
+    home = next((one for one in HOMES if (root / one).is_dir()), HOMES[0])  # each file is in all of them
+    for path in sorted(audio_below(root / home, root, ending=".wav")):
         *folders, name = path.split("/")
         usual = [SPELLINGS.get(folder, folder) for folder in reversed(folders)]
         technique = next((folder for folder in usual if folder in TECHNIQUES), "")
@@ -166,13 +167,3 @@ def _singer(text: str) -> str:
         return ""
     name = f"{'fe' * (found[1].lower()[0] == 'f')}male{int(found[2])}"
     return name if name in SINGERS else ""
-
-
-def _files(root: Path) -> Iterator[str]:
-    """Paths of the audio of one of the folders that hold it all (each file is in all of them), sorted."""
-    home = next((one for one in HOMES if (root / one).is_dir()), HOMES[0])
-    paths = []
-    for folder, _, names in os.walk(root / home):
-        where = os.path.relpath(folder, root).replace(os.sep, "/")
-        paths += [f"{where}/{name}" for name in names if name.lower().endswith(".wav") and not name.startswith("._")]
-    yield from sorted(paths)
