@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class ContramuseError(Exception):
     """A failure that is told in one message: ``name: value: problem. next step``.
@@ -71,3 +73,17 @@ class TrainingError(ContramuseError):
 
 class MissingDependencyError(UserError):
     """An optional library is needed and not installed."""
+
+
+def demand(checks: Iterable[tuple[str, object, bool, str]]) -> None:
+    """Refuse the first setting that is not possible.
+
+    Args:
+        checks: of each setting its name, its value, whether that is possible, and the next step if it is not.
+
+    Raises:
+        UserError: one is not.
+    """
+    for name, value, possible, fix in checks:
+        if not possible:
+            raise UserError("is not possible", name=name, value=value, fix=fix)

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from contramuse.errors import StorageError, UserError
 
@@ -87,3 +87,11 @@ def stable_hash(value: Any, length: int = 16) -> str:
     """First ``length`` hexadecimal digits of the SHA-256 of ``value`` as canonical JSON."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def sha256(file: BinaryIO) -> str:
+    """64 hexadecimal digits of the SHA-256 of an open file from where it stands, read a megabyte at a time."""
+    digest = hashlib.sha256()
+    while block := file.read(1 << 20):
+        digest.update(block)
+    return digest.hexdigest()

@@ -101,15 +101,15 @@ def test_columns_that_were_named_must_be_there(tmp_path: Path) -> None:
     ],
 )
 def test_columns_are_typed_by_content(column: list, kind: str | None, values: list) -> None:
-    got_kind, got, said = typed("x", column)
+    got_kind, got, said = typed(column)
     assert got_kind == kind
     assert got == values or kind is None
     assert (kind or "left out") in said
 
 
 def test_a_separator_can_be_named() -> None:
-    assert typed("x", ["a,b", "b"])[0] == "multiclass"
-    assert typed("x", ["a,b", "b"], separator=",")[:2] == ("multilabel", [["a", "b"], ["b"]])
+    assert typed(["a,b", "b"])[0] == "multiclass"
+    assert typed(["a,b", "b"], separator=",")[:2] == ("multilabel", [["a", "b"], ["b"]])
 
 
 def test_keys_have_one_name_each() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contramuse.catalogue.vectors import write_vectors
-from contramuse.errors import LibraryError, MissingDependencyError, UserError
+from contramuse.errors import LibraryError, MissingDependencyError, UserError, demand
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,9 +48,7 @@ class Factorisation:
             ("--dim", self.dim, self.dim >= 1, "Give 1 or more; 300 is the default."),
             ("--epochs", self.epochs, self.epochs is None or self.epochs >= 1, "Give 1 or more."),
         ]
-        for name, value, right, fix in checks:
-            if not right:
-                raise UserError("is not possible", name=name, value=value, fix=fix)
+        demand(checks)
 
     @property
     def passes(self) -> int:

@@ -22,6 +22,7 @@ from contramuse.catalogue.scan import read_head
 from contramuse.catalogue.stems import DEFAULT, Naming, holds_stems
 from contramuse.catalogue.tags import read_tags
 from contramuse.errors import DecodeError
+from contramuse.files import sha256
 
 COMMIT_FILES = 256
 COMMIT_SECONDS = 3.0
@@ -118,10 +119,7 @@ def load_libraries() -> None:
 
 def content_hash(file: Any) -> str:
     """32 hexadecimal digits of the SHA-256 of an open file."""
-    digest = hashlib.sha256()
-    while block := file.read(1 << 20):
-        digest.update(block)
-    return digest.hexdigest()[:32]
+    return sha256(file)[:32]
 
 
 def _failed(reason: str) -> dict[str, Any]:

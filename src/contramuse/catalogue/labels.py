@@ -153,14 +153,14 @@ def _understand(
         if low not in GROUPS:
             out.said.append(f"{name}: a fact about the track")
     elif name not in groups and low not in GROUPS:
-        kind, values, said = typed(name, column, separator=separator, kind=wanted.get(name))
+        kind, values, said = typed(column, separator=separator, kind=wanted.get(name))
         out.said.append(f"{name}: {said}")
         if kind is not None:
             out.kinds[name], out.values[name] = kind, values
 
 
 def typed(
-    name: str, column: Sequence[Any], *, separator: str | None = None, kind: str | None = None
+    column: Sequence[Any], *, separator: str | None = None, kind: str | None = None
 ) -> tuple[Kind | None, list[Any], str]:
     """Kind and values of a column, by its content.
 
@@ -168,8 +168,7 @@ def typed(
     separator are multilabel; few distinct texts are multiclass; mostly distinct ones are text, which is no label.
 
     Args:
-        name: of the column.
-        column: its cells.
+        column: cells.
         separator: between the labels of one cell.
         kind: a kind to read it as whatever its content looks like.
 

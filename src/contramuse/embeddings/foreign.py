@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,7 @@ from contramuse.embeddings.store import FORMAT, VERSION
 from contramuse.embeddings.vector_files import Named, read_vectors_file
 from contramuse.embeddings.writer import Advance, Entry, Writer, no_source, silent_progress
 from contramuse.errors import UserError
-from contramuse.files import stable_hash
+from contramuse.files import sha256, stable_hash
 
 if TYPE_CHECKING:
     from contramuse.catalogue.library import Library
@@ -111,8 +110,10 @@ def import_vectors(
     if not joined.rows:
         fix = f"Names in the file: {', '.join(found.names[:3])}; paths in the library: {', '.join(opened.paths[:3])}."
         raise UserError("names no track of the library", name="vectors", value=file, fix=fix)
+    with open(file, "rb") as stream:
+        identity = sha256(stream)
     facts = {
-        "name": name or Path(file).stem, "from": "file", "file": Path(file).name, "sha256": _sha256(Path(file)),
+        "name": name or Path(file).stem, "from": "file", "file": Path(file).name, "sha256": identity,
         "columns": found.said,
     }  # fmt: skip
     dim = found.vectors.shape[1]
@@ -247,11 +248,3 @@ def _base(path: str) -> str:
 
 def _stem(path: str) -> str:
     return os.path.splitext(_base(path))[0]
-
-
-def _sha256(file: Path) -> str:
-    digest = hashlib.sha256()
-    with open(file, "rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

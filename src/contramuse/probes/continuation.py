@@ -17,7 +17,7 @@ from contramuse.catalogue.cf import Factorisation
 from contramuse.catalogue.playlists import Lists, library_lists
 from contramuse.checkpoint.folder import read_info
 from contramuse.checkpoint.lineage import lineage
-from contramuse.errors import LibraryError, ModelFileError, RecipeError, UserError
+from contramuse.errors import LibraryError, ModelFileError, RecipeError, demand
 from contramuse.probes import playlists as rankings
 from contramuse.probes import protocol, systems
 from contramuse.probes.estimators import Standard, unit
@@ -93,9 +93,7 @@ class Continuation:
         ]
         checks += [("--ranking", r, r in RANKINGS, f"Give {' or '.join(RANKINGS)}.") for r in self.rankings]
         checks += [("--baselines", b, b in BASELINES, f"Give {', '.join(BASELINES)} or none.") for b in self.baselines]
-        for name, value, right, fix in checks:
-            if not right:
-                raise UserError("is not possible", name=name, value=value, fix=fix)
+        demand(checks)
 
 
 def continue_playlists(

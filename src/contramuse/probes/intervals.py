@@ -9,6 +9,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
+from contramuse.probes.metrics import weighted_mean
+
 TIE = 1e-12
 LEVEL = 0.95
 """Coverage that the intervals claim."""
@@ -73,6 +75,12 @@ def interval(
         return Interval(value, float("nan"), float("nan"))
     low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2]).clip(*bounds)
     return Interval(value, float(low), float(high))
+
+
+def mean_interval(values: Float[np.ndarray, " n"], draw: Resamples, *, bounds: tuple[float, float]) -> Interval:
+    """The interval of the mean of one value per track; ``bounds`` as ``interval`` takes them."""
+    drawn = np.concatenate([weighted_mean(values, w) for w in draw.blocks()])
+    return interval(float(values.mean()), drawn, bounds=bounds)
 
 
 def centred(value: float, distribution: NDArray[np.float64]) -> NDArray[np.float64]:

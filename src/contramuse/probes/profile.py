@@ -11,15 +11,15 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
-from contramuse.errors import LibraryError, UserError
+from contramuse.errors import LibraryError, UserError, demand
 from contramuse.probes import systems
 from contramuse.probes.changes import FACTORS, Change
 from contramuse.probes.clusters import LEAST
 from contramuse.probes.estimators import Standard, unit
 from contramuse.probes.folds import cross_validation
 from contramuse.probes.hearing import CLEAN, Excerpts, Version, hear, heard_seconds, hearing_of
-from contramuse.probes.intervals import Resamples, interval
-from contramuse.probes.metrics import r_squared, weighted_mean
+from contramuse.probes.intervals import Resamples, interval, mean_interval
+from contramuse.probes.metrics import r_squared
 from contramuse.probes.profile_words import tables, words
 from contramuse.probes.protocol import BASELINES
 from contramuse.probes.run import Progress, interval_json
@@ -62,8 +62,10 @@ class Profile:
         for name in self.factors:
             if name not in FACTORS:
                 raise UserError("is no factor", name="factor", value=name, fix=f"Known: {', '.join(FACTORS)}.")
-        if self.tracks < 20 or self.seconds <= 0:
-            raise UserError("is too few", name="tracks", value=self.tracks, fix="Give 20 tracks or more, and seconds.")
+        demand([
+            ("tracks", self.tracks, self.tracks >= 20, "Give 20 or more."),
+            ("seconds", self.seconds, self.seconds > 0, "Give more than 0."),
+        ])  # fmt: skip
 
 
 def profile(
@@ -153,8 +155,7 @@ def _between(clean: Float[np.ndarray, "n h"], group: Int[np.ndarray, " n"], sett
     x = unit(clean)
     others = ((x @ x.T).sum(axis=1) - (x * x).sum(axis=1)) / max(1, len(x) - 1)
     draw = Resamples(len(x), settings.resamples, clusters=group)
-    drawn = np.concatenate([weighted_mean(others, w) for w in draw.blocks()])
-    span = interval_json(interval(float(others.mean()), drawn, bounds=(-1.0, 1.0)))
+    span = interval_json(mean_interval(others, draw, bounds=(-1.0, 1.0)))
     return {"similarity": span["value"], "low": span["low"], "high": span["high"]}
 
 
@@ -185,8 +186,7 @@ def _points(
         cosine, rank = similarity(at[CLEAN.key], at[Version(factor, amount).key])
         cosine, rank = cosine[keep], rank[keep]
         draw = Resamples(len(cosine), settings.resamples, clusters=group[keep])
-        drawn = np.concatenate([weighted_mean(cosine, w) for w in draw.blocks()])
-        span = interval_json(interval(float(cosine.mean()), drawn, bounds=(-1.0, 1.0)))
+        span = interval_json(mean_interval(cosine, draw, bounds=(-1.0, 1.0)))
         found.append(
             {
                 "factor": factor.name, "amount": float(amount), "similarity": span["value"], "low": span["low"],

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contramuse.catalogue.stratify import stratified_share, with_none
-from contramuse.errors import LibraryError, UserError
+from contramuse.errors import LibraryError, UserError, demand
 from contramuse.probes import systems
 from contramuse.probes.changes import CORRUPTIONS, STUDIED, Change
 from contramuse.probes.clusters import cluster_tracks
@@ -19,8 +19,8 @@ from contramuse.probes.estimators import Standard, unit
 from contramuse.probes.folds import Fold
 from contramuse.probes.frozen import Frozen, fit_frozen
 from contramuse.probes.hearing import CLEAN, Excerpts, Version, hear, heard_seconds, hearing_of
-from contramuse.probes.intervals import Resamples, difference, interval
-from contramuse.probes.metrics import bounds, ones, weighted_mean
+from contramuse.probes.intervals import Resamples, difference, interval, mean_interval
+from contramuse.probes.metrics import bounds, ones
 from contramuse.probes.protocol import Settings, make_protocol, taught_labels
 from contramuse.probes.robustness_words import tables, words
 from contramuse.probes.run import Progress, System, difference_json, interval_json, measure, number
@@ -59,8 +59,10 @@ class Robustness:
             if name not in known:
                 fix = f"Known: {', '.join([*CORRUPTIONS, 'semisupcon', *STUDIED])}."
                 raise UserError("is no corruption", name="corruption", value=name, fix=fix)
-        if self.tracks < 20 or self.seconds <= 0:
-            raise UserError("is too few", name="tracks", value=self.tracks, fix="Give 20 tracks or more, and seconds.")
+        demand([
+            ("tracks", self.tracks, self.tracks >= 20, "Give 20 or more."),
+            ("seconds", self.seconds, self.seconds > 0, "Give more than 0."),
+        ])  # fmt: skip
 
     def changes(self) -> list[Change]:
         """The corruptions, in the order given."""
@@ -287,8 +289,7 @@ def _drift(
             for severity, amount in enumerate((None, *change.amounts)):
                 other = at[CLEAN.key] if amount is None else at[Version(change, amount).key]
                 cosine = np.sum(at[CLEAN.key] * other, axis=1)
-                drawn = np.concatenate([weighted_mean(cosine, w) for w in draw.blocks()])
-                span = interval_json(interval(float(cosine.mean()), drawn, bounds=(-1.0, 1.0)))
+                span = interval_json(mean_interval(cosine, draw, bounds=(-1.0, 1.0)))
                 found.append(
                     {
                         "system": system.name, "corruption": change.name, "severity": severity,

@@ -80,7 +80,7 @@ class Mirdata(Dataset):
         for name, column in columns.items():
             if name in NO_LABELS:
                 continue
-            kind, cells, how = typed(name, column)
+            kind, cells, how = typed(column)
             said.append(f"{name}: {how}")
             if kind is not None:
                 fields.append(Field(name, kind, _classes(kind, cells)))
