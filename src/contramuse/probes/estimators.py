@@ -58,11 +58,15 @@ class Standard:
         deviation = x.std(axis=0, dtype=np.float64)
         constant = deviation <= 1e-9 * (np.abs(self.mean_) + 1e-30)
         self.scale_ = np.where(constant, 0.0, 1 / np.where(constant, 1.0, deviation))
+        self._type = np.dtype(np.float32 if x.size >= LARGE else np.float64)
         return self
 
     def transform(self, x: X) -> X:
-        """Standardised ``x``, float64 [n h]."""
-        return np.asarray((x - self.mean_) * self.scale_)
+        """Standardised ``x`` [n h], float64, or float32 where there was much to learn from."""
+        if self._type == np.float64:
+            return np.asarray((x - self.mean_) * self.scale_)
+        moved = np.subtract(x, self.mean_.astype(np.float32), dtype=np.float32)
+        return np.asarray(np.multiply(moved, self.scale_.astype(np.float32), out=moved))
 
 
 class Probe(ABC):

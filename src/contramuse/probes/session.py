@@ -102,8 +102,12 @@ def one_thread() -> Iterator[None]:
 
 @contextmanager
 def threads(size: int) -> Iterator[None]:
-    """One thread where the largest matrix has fewer than ``LARGE`` numbers; as many as there are otherwise."""
-    if size >= LARGE:
+    """One thread where the largest matrix has fewer than 10 x ``LARGE`` numbers; as many as there are otherwise.
+
+    Below, seconds are saved at best, and beside other programs threads wait for each other: four times the work was
+    measured.
+    """
+    if size >= 10 * LARGE:
         yield
         return
     before = torch.get_num_threads()
