@@ -52,7 +52,7 @@ def test_a_probe_says_so_and_its_random_weights_hear_the_same(clean, corrupted, 
     settings = Settings(probes=("knn",), baselines=("random", "mel"), seeds=1, resamples=100, tasks=("tempo",))
     found = probe(corrupted, library=library, against=[clean], settings=settings)
     names = [system["name"] for system in found["systems"]]
-    assert names[0] == "tiny (out), corrupted by semisupcon severity=3.0, reverse"
+    assert names[0] == "tiny (corrupted0), corrupted by semisupcon severity=3.0, reverse"
     assert not any("corrupted" in name for name in names[1:])
     by_name = {system["name"]: system for system in found["systems"]}
     assert by_name[names[0]]["corrupt"] == "semisupcon severity=3.0, reverse"
