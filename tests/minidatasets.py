@@ -53,6 +53,13 @@ def broken(path: Path, *, size: int = 2000) -> Path:
     return path
 
 
+def change(file: Path, old: str, new: str, *, count: int = 1) -> None:
+    """Put a mistake into an annotation file: ``old``, which stands there, becomes ``new``, ``count`` times."""
+    text = file.read_bytes().decode()
+    assert old in text
+    file.write_bytes(text.replace(old, new, count).encode())
+
+
 def prepared(
     name: str, root: Path, out: Path, choices: Sequence[str] = (), *, rate: int = 8000
 ) -> tuple[Library, Checked]:

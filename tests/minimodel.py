@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from contramuse.checkpoint.model import save_model
+from contramuse.catalogue.library import Library
+from contramuse.checkpoint.model import load, save_model
+from contramuse.embeddings import Embeddings, embed_library
 from contramuse.recipe import load_recipe
 
 
@@ -22,6 +24,12 @@ def make_model(folder: Path, *, seed: int = 0, recipe: str = "tiny", overrides: 
         folder, towers=towers, tower=loaded.embed.tower, recipe=loaded.resolved(), sample_rate=loaded.sample_rate,
         extra={"library_fingerprint": "f00d", "steps": 3},
     )  # fmt: skip
+
+
+def embedded_library(library: Library, folder: Path, *, seed: int = 0) -> Embeddings:
+    """Embeddings of a library by such a model, FOLDER/out; the model is FOLDER/model."""
+    embed_library(load(make_model(folder / "model", seed=seed)), library, folder / "out")
+    return Embeddings.open(folder / "out")
 
 
 def write_tone(path: Path, *, seconds: float, seed: int = 0, sample_rate: int = 22050, channels: int = 1) -> np.ndarray:

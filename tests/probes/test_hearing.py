@@ -6,8 +6,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from contramuse.checkpoint.model import load
-from contramuse.embeddings import Embeddings, embed_library
 from contramuse.probes import hearing as module
 from contramuse.probes.baselines import library_statistics
 from contramuse.probes.changes import CORRUPTIONS, FACTORS
@@ -15,7 +13,7 @@ from contramuse.probes.hearing import CLEAN, Ear, Excerpts, Hearing, Version, he
 from contramuse.probes.run import System
 from contramuse.probes.systems import MEL, MFCC, RANDOM
 from minilibrary import write_library
-from minimodel import make_model
+from minimodel import embedded_library
 
 NOISE = Version(CORRUPTIONS["noise"], 0.0)
 
@@ -27,10 +25,7 @@ def library(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def given(library, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("model")
-    model = make_model(folder / "model", seed=7)
-    embed_library(load(model), library, folder / "out")
-    return Embeddings.open(folder / "out")
+    return embedded_library(library, tmp_path_factory.mktemp("model"), seed=7)
 
 
 def quiet(message):

@@ -5,8 +5,6 @@ import json
 import numpy as np
 import pytest
 
-from contramuse.checkpoint.model import load
-from contramuse.embeddings import Embeddings, embed_library
 from contramuse.errors import UserError
 from contramuse.probes import profile as module
 from contramuse.probes.hearing import Ear, Hearing
@@ -14,7 +12,7 @@ from contramuse.probes.profile import Profile, profile, similarity, tables
 from contramuse.probes.profile_words import verdict
 from contramuse.probes.run import System
 from minilibrary import write_library
-from minimodel import make_model
+from minimodel import embedded_library
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +22,7 @@ def library(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def given(library, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("model")
-    embed_library(load(make_model(folder / "model")), library, folder / "out")
-    return Embeddings.open(folder / "out")
+    return embedded_library(library, tmp_path_factory.mktemp("model"))
 
 
 def bands(x):

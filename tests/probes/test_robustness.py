@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 
 from contramuse.catalogue.library import Library
-from contramuse.checkpoint.model import load
-from contramuse.embeddings import Embeddings, embed_library
 from contramuse.errors import LibraryError, UserError
 from contramuse.probes import Settings, robustness
 from contramuse.probes import robustness as module
@@ -22,7 +20,7 @@ from contramuse.probes.robustness import Robustness, chosen_tracks, moves_label,
 from contramuse.probes.run import System, predict
 from contramuse.probes.tasks import Task
 from minilibrary import write_library
-from minimodel import make_model
+from minimodel import embedded_library
 
 QUICK = Settings(tasks=("genre",), probes=("linear",), baselines=("mfcc",), resamples=200, folds=3)
 
@@ -87,9 +85,7 @@ def library(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def given(library, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("model")
-    embed_library(load(make_model(folder / "model")), library, folder / "out")
-    return Embeddings.open(folder / "out")
+    return embedded_library(library, tmp_path_factory.mktemp("model"))
 
 
 @pytest.mark.slow

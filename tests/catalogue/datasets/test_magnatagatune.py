@@ -19,7 +19,7 @@ from catalogue.datasets.mini_magnatagatune import (
 )
 from contramuse.catalogue.datasets.magnatagatune import BROKEN, TOP50, MagnaTagATune
 from contramuse.errors import UserError
-from minidatasets import prepared
+from minidatasets import change, prepared
 
 TAGGED = {path for path, tags in CLIPS.values() if set(tags) & set(TOP50) and path != EMPTY}
 WHOLE = {path for path, _ in CLIPS.values() if path != EMPTY}
@@ -138,12 +138,6 @@ def test_the_published_cleaned_lists_give_the_same_clips(root, kind, tags):
     assert listed(by_rule) == listed(by_list)
     assert "published files" in by_list.said[0]
     assert "its rule" in by_rule.said[0]
-
-
-def change(file, old, new, *, count=1):
-    text = file.read_text()
-    assert old in text
-    file.write_text(text.replace(old, new, count))
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from catalogue.datasets.mini_million_song import (
 )
 from contramuse.catalogue.datasets.million_song import TOP50, MillionSong
 from contramuse.errors import UserError
-from minidatasets import prepared, tone
+from minidatasets import change, prepared, tone
 
 
 @pytest.fixture
@@ -114,9 +114,7 @@ def test_a_pickle_that_could_run_code_is_refused_and_not_run(root, monkeypatch):
 )
 def test_a_mistake_in_a_list_is_told_by_line(root, name, old, new, told):
     file = root / "processed_annotations" / name
-    text = file.read_text()
-    assert old in text
-    file.write_text(text.replace(old, new, 1))
+    change(file, old, new)
     with pytest.raises(UserError, match=f"{name}.*({told})"):
         MillionSong().read(root)
 

@@ -7,7 +7,7 @@ import pytest
 from catalogue.datasets.mini_mtg_jamendo import TRACKS, audio, lists, miniature, path_of
 from contramuse.catalogue.datasets.mtg_jamendo import ALL, CLASSES, TOP50, MTGJamendo
 from contramuse.errors import UserError
-from minidatasets import prepared
+from minidatasets import change, prepared
 
 SIZES = {"top50": 54380, "genre": 55094, "instrument": 24976, "moodtheme": 17982, "all": 55525}
 
@@ -104,9 +104,7 @@ def test_audio_is_found_in_each_layout(tmp_path, folder):
 )
 def test_a_mistake_in_a_list_is_told_by_line(root, old, new, told):
     file = root / "data/splits/split-0/autotagging_top50tags-test.tsv"
-    text = file.read_bytes().decode()
-    assert old in text
-    file.write_bytes(text.replace(old, new, 1).encode())
+    change(file, old, new)
     with pytest.raises(UserError, match=f"top50tags-test.tsv.*{told}"):
         MTGJamendo().read(root)
 

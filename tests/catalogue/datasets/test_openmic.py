@@ -8,7 +8,7 @@ import pytest
 from catalogue.datasets.mini_openmic import CLIPS, annotations, miniature, path_of
 from contramuse.catalogue.datasets.openmic import INSTRUMENTS, OpenMIC
 from contramuse.errors import UserError
-from minidatasets import prepared
+from minidatasets import change, prepared
 
 
 @pytest.fixture
@@ -120,8 +120,6 @@ def test_judged_clips_of_no_partition_are_listed(root):
 )
 def test_a_mistake_is_told_by_file_and_line(root, name, old, new, told):
     file = root / "openmic-2018" / name
-    text = file.read_text()
-    assert old in text
-    file.write_text(text.replace(old, new, 1))
+    change(file, old, new)
     with pytest.raises(UserError, match=told):
         OpenMIC().read(root)
