@@ -12,6 +12,7 @@ from typer.core import TyperArgument, TyperGroup, TyperOption
 from typer.main import get_command
 
 from contramuse.cli import app
+from contramuse.cli.data import chosen
 from contramuse.errors import ContramuseError
 from contramuse.recipe import load_recipe, recipe_names
 from contramuse.recipe.grammar import GRAMMAR
@@ -63,9 +64,9 @@ def problem(name: str, *, recipe: str) -> str:
     """Why ``name`` is nothing of ours; "" if it is something.
 
     Args:
-        name: a command (`contramuse train --minutes`), a shipped recipe (`recipe clmr`), a kind of part
-            (`encoder: sample_cnn`), a setting of a recipe (`train.batch`, `train.batch=8`; of another recipe
-            `cola train.batch=8`), or something of the package (`contramuse.load`).
+        name: a command (`contramuse train --minutes`), a dataset with choices (`contramuse data gtzan`), a shipped
+            recipe (`recipe clmr`), a kind of part (`encoder: sample_cnn`), a setting of a recipe (`train.batch`,
+            `train.batch=8`; of another recipe `cola train.batch=8`), or something of the package (`contramuse.load`).
         recipe: that settings are of where no other is named.
     """
     if name.startswith("contramuse."):
@@ -80,6 +81,14 @@ def problem(name: str, *, recipe: str) -> str:
     if words[0] in recipe_names():
         return _settings_problem(words[0], tuple(words[1:]))
     return _settings_problem(recipe, tuple(words))
+
+
+def _dataset_problem(name: str, choices: list[str]) -> str:
+    try:
+        chosen(name, choices)
+    except ContramuseError as error:
+        return str(error)
+    return ""
 
 
 def _import_problem(name: str) -> str:
@@ -124,6 +133,8 @@ def _commands() -> Any:
 
 
 def _command_problem(words: list[str]) -> str:
+    if words[:1] == ["data"] and len(words) > 1 and not words[1].startswith("-"):
+        return _dataset_problem(words[1], words[2:])
     command = _commands()
     while isinstance(command, TyperGroup):
         if not words:

@@ -111,7 +111,8 @@ def test_every_section_has_what_is_different_on_purpose() -> None:
 @pytest.mark.parametrize(
     "name",
     ["contramuse trian", "contramuse train --minuts", "contramuse train nothing",
-     "contramuse finetune --head lineal", "recipe clrm", "encoder: cnn",
+     "contramuse finetune --head lineal", "contramuse data gzan", "contramuse data gtzan split=none",
+     "recipe clrm", "encoder: cnn",
      "parts: x", "train.bacth", "train.batch=many", "contrasts.7.weight", "cola views.mix", "contramuse.laod",
      "contramuse.x.y"],
 )  # fmt: skip
