@@ -13,6 +13,7 @@ import pytest
 
 from contramuse.catalogue.datasets import DATASETS, About, Dataset, Entry, Field, Needed, Reading, Remote
 from contramuse.catalogue.library import Library
+from contramuse.cli.data import chosen
 from minidatasets import tone
 from minihttp import Served, serving
 
@@ -134,7 +135,11 @@ def test_fetched_unpacked_and_prepared_in_one_command(run, monkeypatch, toy, tmp
         (["ty"], r"NAME: 'ty': is no dataset that is known. Did you mean 'toy'?"),
         (["toy", "split=tow"], r"Did you mean 'two'?"),
         (["toy", "splitt=two"], r"toy.splitt"),
-        (["toy", "two"], r"two"),
+        (["Toy"], r"Did you mean 'toy'?"),
+        (["toy", "splitt=two"], r"Known: split, share. `contramuse data toy` shows the choices."),
+        (["toy", "two"], r"choices: 'two': is not key=value. Write e.g. split=...; `contramuse data toy` shows"),
+        (["toy", "--root", ".", "--check", "-o", "library"], r"--check: makes no library"),
+        (["toy", "--root", ".", "--table", "tags.csv"], r"--table: 'tags.csv': is written as Parquet"),
         (["toy", "--check"], r"--root: is needed. Give the folder that holds Toy [songs]."),
         (["toy", "--root", "."], r"--out: is needed"),
         (["toy", "--root", "nowhere", "--check"], r"is not a folder"),
@@ -147,6 +152,11 @@ def test_mistakes_are_told(run, monkeypatch, toy, tmp_path, words, told):
     status, _, err = run("data", *words)
     assert status == 2
     assert told in err
+
+
+@pytest.mark.parametrize("text", [",", "#", "'", "- ", "", "1", "no"])
+def test_a_choice_of_text_is_taken_as_it_stands(text):
+    assert chosen("csv", [f"separator={text}"]) == DATASETS["csv"](separator=text)
 
 
 def test_a_dataset_that_cannot_be_fetched_is_told(run, monkeypatch, toy, tmp_path):

@@ -44,6 +44,8 @@ def test_the_two_lists_of_magnatagatune_are_never_compared():
     assert not references_of(protocols_for(cleaned), "tags", ("roc_auc",), "cleaned")
     with pytest.raises(LibraryError, match=r"mtat.*split=pons2017"):
         protocols_for(cleaned, ("mtat",))
+    with pytest.raises(LibraryError, match=r"holds irmas\. .*contramuse data gtzan split=fault_filtered --root"):
+        protocols_for(library("irmas"), ("gtzan",))
     with pytest.raises(UserError, match="Known: mtat"):
         protocols_for(whole, ("mtta",))
     assert protocols_for(library()) == {}

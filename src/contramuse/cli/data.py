@@ -61,11 +61,16 @@ def data(
             raise UserError("is needed", name="--root", fix=f"Give the folder that holds {dataset.about.title}.")
         Console(highlight=False).print(dataset_page(name, dataset))
         return
+    if check and out is not None:
+        fix = "Leave out --check to make the library, or -o to look only."
+        raise UserError("makes no library", name="--check", fix=fix)
+    if table is not None and table.suffix.lower() not in (".parquet", ".pq"):
+        raise UserError("is written as Parquet", name="--table", value=table, fix="Call it NAME.parquet.")
     if download:
         _download(dataset, root)
     if check or table is not None:
         missing = _check(dataset, name, root, table, console)
-        if check and out is None:
+        if check:
             _enough(missing, max_missing, f"`contramuse data {name}` tells where they are to be had.")
     if out is not None:
         _make(dataset, name, root, out, rate, seed, workers, max_missing, console)
@@ -81,19 +86,27 @@ def chosen(name: str, choices: list[str]) -> Dataset:
     """
     from contramuse.catalogue.datasets import DATASETS, Dataset
     from contramuse.recipe.overrides import apply_override
-    from contramuse.recipe.parts import Grammar, Mistakes, nearest
+    from contramuse.recipe.parts import Grammar, Mistakes, nearest, settings
 
     if name not in DATASETS:
         raise UserError("is no dataset that is known", name="NAME", value=name,
-                        fix=f"{nearest(name, DATASETS)} `contramuse data --list` shows all.")  # fmt: skip
+                        fix=f"{nearest(name.lower(), DATASETS)} `contramuse data --list` shows all.")  # fmt: skip
     written: dict[str, Any] = {"kind": name}
+    known = settings(DATASETS[name])
     for choice in choices:
-        apply_override(written, choice, {})
+        key, equals, text = choice.partition("=")
+        if not key or not equals:
+            fix = f"Write e.g. {next(iter(known), 'split')}=...; `contramuse data {name}` shows the choices."
+            raise UserError("is not key=value", name="choices", value=choice, fix=fix)
+        if known.get(key, (None,))[0] is str:
+            written[key] = text  # as it stands: a separator such as "," or "#" is no YAML
+        else:
+            apply_override(written, choice, {})
     grammar, mistakes = Grammar({Dataset: DATASETS}, ()), Mistakes()
     resolved = grammar.resolve(Dataset, written, name, mistakes, {})
     if mistakes.found:
         fix = f"`contramuse data {name}` shows the choices."
-        raise UserError("; ".join(mistakes.found), name="choices", value=" ".join(choices), fix=fix)
+        raise UserError("; ".join(mistakes.found).removesuffix("."), name="choices", value=" ".join(choices), fix=fix)
     made: Dataset = grammar.build(Dataset, resolved, {}, name)
     return made
 

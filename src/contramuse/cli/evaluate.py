@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from contramuse.cli.probe import split_words
-from contramuse.errors import UserError
+from contramuse.errors import ContramuseError, UserError
 
 if TYPE_CHECKING:
     from contramuse.catalogue.library import Library
@@ -44,6 +44,8 @@ def evaluate(
 
     On a library of a published dataset by the field's protocols, under the name of its split. What is done is kept:
     the same command run again measures only what is new. `contramuse report OUT` makes a page of it.
+
+    Status 0: done, what is left out is told; 1: nothing could be measured; 2: a mistake.
     """
     from rich.console import Console
 
@@ -51,6 +53,7 @@ def evaluate(
     from contramuse.probes import Settings
     from contramuse.probes.evaluation import PARTS, Request
     from contramuse.probes.evaluation import evaluate as run
+    from contramuse.probes.published import protocols_for
 
     console = Console()
     if list_:
@@ -72,6 +75,11 @@ def evaluate(
     wanted = tuple(PARTS) if parts == "all" else tuple(split_words(parts))
     request = Request(wanted, tuple(protocol or ()), settings, tracks)
     library = Library.open(data)
+    protocols_for(library, request.protocols)  # what cannot be is told before a library is embedded for hours
+    for name in task or ():
+        if name not in library.fields:
+            fix = f"The library has: {', '.join(library.fields) or 'no labels'}."
+            raise UserError("is no label field of the library", name="--task", value=name, fix=fix)
     given = [embedded(model, library, out / "embeddings", device=device) for model in models]
 
     def shown(name: str, part: Any, state: str) -> None:
@@ -84,8 +92,11 @@ def evaluate(
             console.print(sentence, markup=False, highlight=False)
 
     with Console(stderr=True).status("reading") as status:
-        run(given, library=library, out=out, request=request, progress=status.update, shown=shown)
+        results = run(given, library=library, out=out, request=request, progress=status.update, shown=shown)
     console.print(f"{out / 'evaluation.json'}; `contramuse report {out}` makes a page of it", highlight=False)
+    if not any(name in results["parts"] for name in wanted):
+        fix = "Above it says why. Give a larger library, or other --parts."
+        raise ContramuseError("nothing could be measured", name="--parts", value=parts, fix=fix)
 
 
 def embedded(model: str, library: Library, folder: Path, *, device: str) -> Embeddings:

@@ -161,8 +161,9 @@ def protocols_for(library: Catalogue, names: tuple[str, ...] = ()) -> dict[str, 
             wanted = PROTOCOLS[name]
             choices = " ".join(f"{key}={value}" for key, value in wanted.choices.items())
             held = library.info.get("dataset")
-            said = f"{held['name']} {held['choices']}" if held else "no published dataset"
-            make = f"contramuse data {wanted.dataset} {choices} --root FOLDER -o LIBRARY"
+            kept = (f"{key}={value}" for key, value in held["choices"].items()) if held else ()
+            said = " ".join((held["name"], *kept)) if held else "no published dataset"
+            make = " ".join(f"contramuse data {wanted.dataset} {choices} --root FOLDER -o LIBRARY".split())
             fix = f"Figures would not compare. Make the library that is meant with `{make}`."
             raise LibraryError(f"is of another dataset or split: the library holds {said}", name="--protocol",
                                value=name, fix=fix)  # fmt: skip
