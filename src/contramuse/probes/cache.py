@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 CODE = (
     "baselines", "classes", "clusters", "estimators", "few", "folds", "intervals", "leaks", "metrics", "mlp",
-    "permutation", "protocol", "retrieval", "run", "segments", "selection", "session", "systems",
+    "neighbours", "permutation", "protocol", "retrieval", "run", "segments", "selection", "session", "systems",
     "tasks", "words", "zero_shot",
 )  # fmt: skip
 """Modules of the probes that results depend on; reports and other parts may change without them."""

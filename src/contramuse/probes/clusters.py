@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,7 +36,7 @@ def cluster_tracks(
     if name in (None, "tracks"):
         return None, "tracks", "Intervals are over single tracks, as asked for."
     if name != "auto":
-        found = _numbers(library, rows, str(name))
+        found = numbered(membership(library, str(name), rows))
         return (
             found,
             str(name),
@@ -46,7 +48,7 @@ def cluster_tracks(
         if not candidate:
             continue
         try:
-            found = _numbers(library, rows, candidate)
+            found = numbered(membership(library, candidate, rows))
         except LibraryError:
             continue
         count = _count(found)
@@ -60,10 +62,16 @@ def cluster_tracks(
     return None, "tracks", f"Intervals are over single tracks{few or ', as no two are known to belong together'}."
 
 
-def _numbers(library: Catalogue, rows: NDArray[np.int64], name: str) -> NDArray[np.int64]:
-    """A number for the first group of every track; one without is a cluster of its own."""
-    group = codes(membership(library, name, rows))
-    return np.where(group < 0, np.arange(len(rows)) + int(group.max(initial=-1)) + 1, group)
+def numbered(groups: Sequence[tuple[str, ...]]) -> NDArray[np.int64]:
+    """A number for the first group of every track, int64 [n]; one without is a cluster of its own."""
+    group = codes(groups)
+    return np.where(group < 0, np.arange(len(group)) + int(group.max(initial=-1)) + 1, group)
+
+
+def numbered_or_single(groups: Sequence[tuple[str, ...]]) -> NDArray[np.int64]:
+    """As ``numbered``, unless there are fewer than eight clusters: then every track is its own, int64 [n]."""
+    numbers = numbered(groups)
+    return numbers if _count(numbers) >= LEAST else np.arange(len(numbers), dtype=np.int64)
 
 
 def _count(numbers: NDArray[np.int64]) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contramuse.catalogue.stratify import stratified_share, with_none
-from contramuse.errors import UserError
+from contramuse.errors import demand
 from contramuse.probes import metrics, systems
 from contramuse.probes.clusters import cluster_tracks
 from contramuse.probes.estimators import Standard, prior_scores, shares
@@ -57,9 +57,7 @@ class Few:
         checks += [("--few-shares", s, 0 < s <= 1, "Give shares above 0 and at most 1.") for s in self.shares]
         checks += [("--shots", k, k >= 1, "Give numbers of 1 or more, as 1,5,10.") for k in self.shots]
         checks += [("--probe", p, p in NAMES, f"Give {', '.join(NAMES)}.") for p in self.probes]
-        for name, value, right, fix in checks:
-            if not right:
-                raise UserError("is not possible", name=name, value=value, fix=fix)
+        demand(checks)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from contramuse.errors import LibraryError, UserError, demand
 from contramuse.probes import systems
 from contramuse.probes.changes import FACTORS, Change
-from contramuse.probes.clusters import LEAST
+from contramuse.probes.clusters import numbered_or_single
 from contramuse.probes.estimators import Standard, unit
 from contramuse.probes.folds import cross_validation
 from contramuse.probes.hearing import CLEAN, Excerpts, Version, hear, heard_seconds, hearing_of
@@ -25,7 +25,7 @@ from contramuse.probes.protocol import BASELINES
 from contramuse.probes.run import Progress, interval_json
 from contramuse.probes.selection import choose
 from contramuse.probes.session import one_thread
-from contramuse.probes.tasks import codes, membership
+from contramuse.probes.tasks import membership
 
 if TYPE_CHECKING:
     from contramuse.catalogue.library import Library
@@ -137,13 +137,10 @@ def profiled_rows(library: Library, rows: Int[np.ndarray, " n"], settings: Profi
 
 def artists(library: Library, rows: Int[np.ndarray, " n"]) -> NDArray[np.int64]:
     """A number for the artist of every track, int64 [n]; a track without one is its own, as all are of few artists."""
-    alone = np.arange(len(rows), dtype=np.int64)
     try:
-        group = codes(membership(library, "artist", rows))
+        return numbered_or_single(membership(library, "artist", rows))
     except LibraryError:
-        return alone
-    numbers = np.where(group < 0, alone + int(group.max()) + 1, group)
-    return numbers if len(np.unique(numbers)) >= LEAST else alone
+        return np.arange(len(rows), dtype=np.int64)
 
 
 def _fits(excerpts: Excerpts, factor: Change, amount: float) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from contramuse.checkpoint.folder import read_info
 from contramuse.checkpoint.lineage import lineage
-from contramuse.errors import LibraryError, ModelFileError, RecipeError, UserError
+from contramuse.errors import LibraryError, ModelFileError, RecipeError, demand
 from contramuse.probes import folds
 from contramuse.probes.segments import Aggregate, How, ShareRule, TrainOn
 from contramuse.probes.selection import NAMES, USUAL, Name
@@ -92,9 +92,7 @@ class Settings:
         checks.append(("--shares", "", bool(self.shares), "Give one share or more."))
         checks += [("--shares", s, 0 < s <= 1, "Give shares above 0 and at most 1.") for s in self.shares]
         checks += [("--baselines", b, b in BASELINES, f"Give {', '.join(BASELINES)} or none.") for b in self.baselines]
-        for name, value, right, fix in checks:
-            if not right:
-                raise UserError("is not possible", name=name, value=value, fix=fix)
+        demand(checks)
 
 
 @dataclass(frozen=True)
@@ -137,22 +135,7 @@ def make_protocol(
             fix="Fold by groups: `contramuse probe --protocol folds`.",
         )
     numbers = list(range(settings.seeds))
-    common = {
-        "train_on": settings.train_on,
-        "aggregate": settings.aggregate,
-        "shares": list(settings.shares),
-        "share_rule": settings.share_rule,
-        "seeds": numbers,
-        "resamples": settings.resamples,
-        "permutations": settings.permutations,
-        "level": 0.95,
-        "selection": "on the validation tracks: accuracy (classes), macro average precision (tags) or squared error; "
-        "accuracies within half a standard error count as equal, then the setting nearest to C = 1 or k = 10; the MLP "
-        "is stopped by the loss; standardisation is learnt on the training tracks",
-        "final_fit": "linear and k-NN on training and validation tracks with the setting chosen; "
-        "the MLP on training tracks, stopped by the validation tracks",
-        "trained_with_labels": list(taught),
-    }
+    common = _common_facts(settings, taught)
     facts: dict[str, Any]
     if kind == "split":
         counts = f"train {sizes['train']}, valid {sizes['valid']}, test {sizes['test']}"
@@ -181,6 +164,26 @@ def make_protocol(
         "seed_varies": "which groups stand in which fold, and the MLP's first weights and order of tracks",
     }
     return Protocol("folds", plan, group, {**facts, **common})
+
+
+def _common_facts(settings: Settings, taught: Sequence[str]) -> dict[str, Any]:
+    """What the record says of a split and of folds alike."""
+    return {
+        "train_on": settings.train_on,
+        "aggregate": settings.aggregate,
+        "shares": list(settings.shares),
+        "share_rule": settings.share_rule,
+        "seeds": list(range(settings.seeds)),
+        "resamples": settings.resamples,
+        "permutations": settings.permutations,
+        "level": 0.95,
+        "selection": "on the validation tracks: accuracy (classes), macro average precision (tags) or squared error; "
+        "accuracies within half a standard error count as equal, then the setting nearest to C = 1 or k = 10; the MLP "
+        "is stopped by the loss; standardisation is learnt on the training tracks",
+        "final_fit": "linear and k-NN on training and validation tracks with the setting chosen; "
+        "the MLP on training tracks, stopped by the validation tracks",
+        "trained_with_labels": list(taught),
+    }
 
 
 def stored_split_name(library: Catalogue) -> str:

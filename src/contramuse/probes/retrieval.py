@@ -10,9 +10,9 @@ from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from scipy import sparse
 
-from contramuse.probes.estimators import Standard, unit
 from contramuse.probes.intervals import Resamples, interval
 from contramuse.probes.metrics import bounds, ones, weighted_mean
+from contramuse.probes.neighbours import standardised
 from contramuse.probes.permutation import Swaps
 from contramuse.probes.run import Scored, System, compare, difference_json, interval_json, number, pairs, summed_p
 
@@ -159,7 +159,7 @@ def _scored(
     resamples: int,
     clusters: NDArray[np.int64] | None,
 ) -> Scored:
-    vectors = unit(Standard().fit(system.vectors).transform(system.vectors)).astype(np.float32)
+    vectors = standardised(system.vectors)
     found = []
     step = max(1, BLOCK // len(vectors))
     for start in range(0, len(queries), step):

@@ -21,7 +21,7 @@ from contramuse.probes.frozen import Frozen, fit_frozen
 from contramuse.probes.hearing import CLEAN, Excerpts, Version, hear, heard_seconds, hearing_of
 from contramuse.probes.intervals import Resamples, difference, interval, mean_interval
 from contramuse.probes.metrics import bounds, ones
-from contramuse.probes.protocol import Settings, make_protocol, taught_labels
+from contramuse.probes.protocol import Protocol, Settings, make_protocol, taught_labels
 from contramuse.probes.robustness_words import tables, words
 from contramuse.probes.run import Progress, System, difference_json, interval_json, measure, number
 from contramuse.probes.session import one_thread
@@ -101,11 +101,7 @@ def robustness(
     )
     protocol = make_protocol(library, rows, probe, taught=taught_labels(given[0].meta.get("model_path")))
     folds = protocol.plan[0][1]
-    tasks = [t for t in library_tasks(library, rows, probe.tasks) if unlearnable(t, protocol.group) is None]
-    if probe.probes[0] == "prototype":
-        tasks = [task for task in tasks if task.kind != "numeric"]
-    if not tasks:
-        raise LibraryError("has no label that can be probed", name="library", value=library.root, fix="Give it labels.")
+    tasks = _probed(library, rows, probe, protocol)
     tested = chosen_tracks(tasks, folds, most=settings.tracks, seed=probe.seed)
     excerpts = Excerpts(library, rows[tested], heard_seconds(given, settings.seconds), probe.seed)
     changes = settings.changes()
@@ -145,6 +141,20 @@ def robustness(
         "left_out": [{"system": name, "reason": reason} for name, reason in hearing.deaf],
     }
     return {**found, "words": words(found)}
+
+
+def _probed(library: Library, rows: NDArray[np.int64], probe: Settings, protocol: Protocol) -> list[Task]:
+    """The tasks that the first probe can learn under the protocol.
+
+    Raises:
+        LibraryError: none.
+    """
+    tasks = [t for t in library_tasks(library, rows, probe.tasks) if unlearnable(t, protocol.group) is None]
+    if probe.probes[0] == "prototype":
+        tasks = [task for task in tasks if task.kind != "numeric"]
+    if not tasks:
+        raise LibraryError("has no label that can be probed", name="library", value=library.root, fix="Give it labels.")
+    return tasks
 
 
 def moves_label(task: Task, change: Change) -> bool:

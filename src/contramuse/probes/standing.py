@@ -14,9 +14,9 @@ from contramuse.audio.features import FeatureStore
 from contramuse.catalogue.track import KEYS
 from contramuse.files import replacing, stable_hash
 from contramuse.probes import tempo_key
-from contramuse.probes.clusters import LEAST
+from contramuse.probes.clusters import numbered_or_single
 from contramuse.probes.run import Progress
-from contramuse.probes.tasks import codes, membership
+from contramuse.probes.tasks import membership
 
 if TYPE_CHECKING:
     from contramuse.catalogue.library import Library
@@ -97,17 +97,8 @@ def standings(
     others = [(library.info.get("dataset") or {}).get("group") or "track", "track"]
     owners = [artist, album, *(_known_groups(library, name, rows) for name in others)]
     owner = next((one for one in owners if one is not None), None)
-    return Standing(groups, owner, _clusters(owner, len(rows)), tempo, key, facts | said)
-
-
-def _clusters(owner: Members | None, tracks: int) -> NDArray[np.int64]:
-    """A number for the first owner of every track; a track without one is its own, as all are of too few owners."""
-    alone = np.arange(tracks, dtype=np.int64)
-    if owner is None:
-        return alone
-    number = codes(owner)
-    numbers = np.where(number < 0, alone + int(number.max()) + 1, number)
-    return numbers if len(np.unique(numbers)) >= LEAST else alone
+    clusters = numbered_or_single(owner or [()] * len(rows))
+    return Standing(groups, owner, clusters, tempo, key, facts | said)
 
 
 def _known_groups(library: Library, name: str, rows: NDArray[np.int64]) -> Members | None:

@@ -136,6 +136,18 @@ def make_library(
 
     LIBRARY/dataset.json says which dataset and split, what was published, found, left out and missing.
 
+    Args:
+        dataset: with the user's choices.
+        name: of its reader.
+        root: folder of the dataset.
+        out: folder of the library; what is decoded there is kept.
+        decoding: rate and lengths that are taken.
+        splitting: of items that the dataset gives no split.
+        console: for progress.
+
+    Returns:
+        What ``prepare`` did, and what of the dataset is there.
+
     Raises:
         UserError: annotations are absent or wrong, or no audio is there at all.
     """
@@ -194,7 +206,11 @@ def _stems(entries: Any) -> Naming:
 
 
 def write_table(reading: Reading, root: Path, file: Path) -> int:
-    """Write what was read as Parquet (path, split, is the audio there, labels, groups); the number of rows."""
+    """Write what was read as Parquet (path, split, is the audio there, labels, groups); the number of rows.
+
+    Raises:
+        ContramuseError: a label is of another kind than its field.
+    """
     entries = reading.entries
     columns: dict[str, pa.Array] = {
         "path": pa.array([entry.path for entry in entries], pa.string()),
