@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from contramuse.errors import EmbeddingsError
 from contramuse.probes import hearing as module
 from contramuse.probes.baselines import library_statistics
 from contramuse.probes.changes import CORRUPTIONS, FACTORS
@@ -130,3 +131,9 @@ def test_embeddings_of_a_model_that_is_gone_are_named(library):
     assert [name for name, _ in hearing.deaf] == ["a", "b", "c"]
     assert hearing.deaf[2][1] == "its embeddings are of corrupted windows already"
     assert list(hearing.columns) == [MFCC]
+
+
+def test_where_nothing_can_hear_it_is_an_error_and_no_empty_table(library, tmp_path):
+    deaf = Hearing({}, {}, [("theirs", "its model is not at hand")])
+    with pytest.raises(EmbeddingsError, match=r"theirs: its model is not at hand.*leave this part out"):
+        hear(deaf, Excerpts(library, np.arange(2), 1.0), [CLEAN], folder=tmp_path, progress=quiet)

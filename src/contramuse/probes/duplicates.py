@@ -70,7 +70,7 @@ def find_duplicates(
     found: list[Found] = []
     for name, share, version, note in kinds:
         excerpts = Excerpts(library, rows[place], seconds, seed, share)
-        heard = hear(hearing, excerpts, [version], folder=folder, progress=progress)
+        heard = hear(hearing, excerpts, [version], folder=folder, progress=progress) if hearing.columns else {}
         values = {}
         for system in compared:
             if system.name in heard:

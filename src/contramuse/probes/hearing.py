@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from contramuse.audio.features import FeatureStore
 from contramuse.embeddings.store import output_of
-from contramuse.errors import LibraryError, ModelFileError
+from contramuse.errors import EmbeddingsError, LibraryError, ModelFileError
 from contramuse.files import replacing, stable_hash
 from contramuse.probes import baselines, changes
 from contramuse.probes.changes import Change, Signal, changed
@@ -209,7 +209,14 @@ def hear(
     """The vectors of every version by every system that can hear, float32 [n h] by system and ``Version.key``.
 
     Each ear's vectors of each version are one file in ``folder``; what is there is not computed again.
+
+    Raises:
+        EmbeddingsError: nothing can hear.
     """
+    if not hearing.columns:
+        problem = f"cannot hear changed audio ({'; '.join(f'{name}: {why}' for name, why in hearing.deaf)})"
+        fix = "Give a model beside them, leave in the baselines mfcc or mel, or leave this part out."
+        raise EmbeddingsError(problem, name="embeddings", fix=fix)
     found: dict[str, dict[tuple[str, str, float], NDArray[np.float32]]] = {name: {} for name in hearing.ears}
     for done, version in enumerate(versions):
         files = {
