@@ -61,9 +61,7 @@ def from_callable(
     from contramuse.catalogue.library import Library
 
     opened = Library.open(library) if isinstance(library, (str, Path)) else library
-    if isinstance(opened.store, FeatureStore):
-        fix = "Prepare the audio itself, or bring the vectors with `contramuse import vectors`."
-        raise LibraryError("holds stored features, a function takes audio", name="library", value=opened.root, fix=fix)
+    _needs_waveforms(opened)
     rate = sample_rate or opened.sample_rate
     facts = {
         "name": name or _name(function), "from": "callable", "function": _name(function), "sample_rate": rate,
@@ -92,13 +90,21 @@ def from_callable(
         summary.tracks, summary.seconds = summary.tracks + 1, summary.seconds + seconds
         advance(1, seconds)
     if writer is None:
-        first = summary.failed[0] if summary.failed else ("", "the library has no tracks")
-        fix = "Try the function by hand on one waveform."
-        raise EmbeddingsError(
-            f"gave no vector for any track ({first[1]})", name="function", value=facts["name"], fix=fix
-        )
+        raise _nothing(summary, str(facts["name"]))
     writer.close(summary.failed, ())
     return summary
+
+
+def _needs_waveforms(library: Library) -> None:
+    if isinstance(library.store, FeatureStore):
+        fix = "Prepare the audio itself, or bring the vectors with `contramuse import vectors`."
+        raise LibraryError("holds stored features, a function takes audio", name="library", value=library.root, fix=fix)
+
+
+def _nothing(summary: Summary, name: str) -> EmbeddingsError:
+    why = summary.failed[0][1] if summary.failed else "the library has no tracks"
+    fix = "Try the function by hand on one waveform."
+    return EmbeddingsError(f"gave no vector for any track ({why})", name="function", value=name, fix=fix)
 
 
 def _reopened(out: str | Path, library: Library, facts: dict[str, Any], keep: str) -> Writer | None:

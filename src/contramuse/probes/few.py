@@ -54,7 +54,7 @@ class Few:
             ("--draws", self.draws, self.draws >= 1, "Give 1 or more; 10 is the default."),
             ("--resamples", self.resamples, self.resamples >= 100, "Give 100 or more."),
         ]
-        checks += [("--few-shares", s, 0 < s <= 1, "Give shares above 0 and at most 1.") for s in self.shares]
+        checks += [("shares", s, 0 < s <= 1, "Give shares above 0 and at most 1.") for s in self.shares]
         checks += [("--shots", k, k >= 1, "Give numbers of 1 or more, as 1,5,10.") for k in self.shots]
         checks += [("--probe", p, p in NAMES, f"Give {', '.join(NAMES)}.") for p in self.probes]
         demand(checks)

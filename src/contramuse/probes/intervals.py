@@ -17,15 +17,15 @@ LEVEL = 0.95
 
 
 @dataclass(frozen=True)
-class Resamples:
-    """The same resamples for whoever asks: drawn again from the seed, block by block, so that memory is bounded.
+class Draws:
+    """The same draws for whoever asks: drawn again from the seed, block by block, so that memory is bounded.
 
     Args:
         n: tracks.
-        count: resamples.
+        count: draws.
         seed: of the generator.
-        clusters: int64 [n], tracks of one number are drawn together; None draws single tracks.
-        block: largest number of weights held at once.
+        clusters: int64 [n], tracks of one number stay together; None takes single tracks.
+        block: largest number of values held at once.
     """
 
     n: int
@@ -34,14 +34,27 @@ class Resamples:
     clusters: Int[np.ndarray, " n"] | None = None
     block: int = 4_000_000
 
+    def units(self) -> tuple[Int[np.ndarray, " n"], int]:
+        """The number of each track's cluster, from 0, int64 [n], and how many clusters there are."""
+        members = np.arange(self.n) if self.clusters is None else np.unique(self.clusters, return_inverse=True)[1]
+        return members, int(members.max()) + 1 if self.n else 0
+
+    def sizes(self) -> Iterator[int]:
+        """How many draws stand in each block."""
+        step = max(1, self.block // max(1, self.n))
+        for start in range(0, self.count, step):
+            yield min(step, self.count - start)
+
+
+@dataclass(frozen=True)
+class Resamples(Draws):
+    """Resamples with replacement, of single tracks or of whole clusters."""
+
     def blocks(self) -> Iterator[Float[np.ndarray, "n r"]]:
         """How often each track stands in each resample, float32 [n r], r at a time."""
         generator = np.random.default_rng(self.seed)
-        members = np.arange(self.n) if self.clusters is None else np.unique(self.clusters, return_inverse=True)[1]
-        units = int(members.max()) + 1 if self.n else 0
-        step = max(1, self.block // max(1, self.n))
-        for start in range(0, self.count, step):
-            r = min(step, self.count - start)
+        members, units = self.units()
+        for r in self.sizes():
             drawn = generator.integers(0, units, size=(r, units))
             drawn += np.arange(r)[:, None] * units
             counts = np.bincount(drawn.ravel(), minlength=r * units).reshape(r, units)

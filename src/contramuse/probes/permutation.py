@@ -11,42 +11,26 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from contramuse.probes.intervals import TIE, Draws
 from contramuse.probes.metrics import macro_ranking
 
-TIE = 1e-12
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Swaps:
-    """The same exchanges for whoever asks, block by block, so that memory is bounded.
-
-    Args:
-        n: tracks.
-        count: permutations.
-        seed: of the generator.
-        clusters: int64 [n], tracks of one number are exchanged together; None exchanges single tracks.
-        block: largest number of exchanges held at once.
-    """
-
-    n: int
-    count: int = 1000
-    seed: int = 0
-    clusters: Int[np.ndarray, " n"] | None = None
-    block: int = 4_000_000
+class Swaps(Draws):
+    """Exchanges between two systems, of single tracks or of whole clusters."""
 
     def blocks(self) -> Iterator[Float[np.ndarray, "n r"]]:
         """Whether each track's answers are exchanged (1) or not (0) in each permutation, float32 [n r]."""
         generator = np.random.default_rng(self.seed)
-        members = np.arange(self.n) if self.clusters is None else np.unique(self.clusters, return_inverse=True)[1]
-        units = int(members.max()) + 1 if self.n else 0
-        step = max(1, self.block // max(1, self.n))
-        for start in range(0, self.count, step):
-            drawn = generator.integers(0, 2, size=(min(step, self.count - start), units), dtype=np.uint8)
+        members, units = self.units()
+        for r in self.sizes():
+            drawn = generator.integers(0, 2, size=(r, units), dtype=np.uint8)
             yield np.ascontiguousarray(drawn.T[members], dtype=np.float32)
 
 
