@@ -172,12 +172,12 @@ def test_chance_stands_beside_metrics_that_it_is_the_chance_of():
 
 
 def test_few_labels_and_kept_results(run, world):
-    arguments = ("probe", world / "embeddings", "--task", "genre", "--probe", "linear", "--baselines", "none",
-                 "--folds", "4", "--shots", "1,3", "--draws", "2", "--resamples", "100",
+    arguments = ("probe", world / "embeddings", "--task", "genre", "--probe", "prototype", "--baselines", "none",
+                 "--folds", "3", "--shots", "1,3", "--draws", "2", "--resamples", "100",
                  "--json", world / "few.json")  # fmt: skip
     status, out, err = run(*arguments)
     assert status == 0, err
-    assert "linear probe with few labels" in out
+    assert "prototype probe with few labels" in out
     assert "3 a class" in out
     assert "that was learnt from" in out.replace("\n", " ")
     results = json.loads((world / "few.json").read_text())
