@@ -166,3 +166,14 @@ def test_a_dataset_that_cannot_be_fetched_is_told(run, monkeypatch, toy, tmp_pat
     assert status == 1
     assert "2 of 2 files could not be fetched" in err
     assert "status 404" in err
+
+
+def test_an_interrupted_command_says_so(run, monkeypatch, toy, tmp_path):
+    def interrupted(self, root):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Toy, "read", interrupted)
+    (tmp_path / "list.csv").write_text("")
+    status, _, err = run("data", "toy", "--root", tmp_path, "--check")
+    assert status == 130
+    assert "interrupted; run the same command again to go on" in err

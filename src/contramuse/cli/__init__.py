@@ -75,6 +75,9 @@ app.command()(train)
 app.add_typer(vectors.app, name="vectors")
 
 
+INTERRUPTED = "\ninterrupted; run the same command again to go on"
+
+
 def main() -> None:
     """Run the command; a user's mistake is one message on stderr, never a traceback."""
     # OpenMP reads this when torch is first imported. Waiting threads otherwise spin: where another process wants the
@@ -96,8 +99,12 @@ def main() -> None:
         print(f"error {error.name}: is needed and not installed. Run pip install {error.name}.", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("\ninterrupted; run the same command again to go on", file=sys.stderr)
+        print(INTERRUPTED, file=sys.stderr)
         sys.exit(130)
+    except SystemExit as leaving:  # typer turns Ctrl-C into a silent exit
+        if leaving.__context__ is not None and isinstance(leaving.__context__.__cause__, KeyboardInterrupt):
+            print(INTERRUPTED, file=sys.stderr)
+        raise
 
 
 def _plain(error: ContramuseError) -> str:
