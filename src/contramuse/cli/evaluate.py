@@ -28,7 +28,9 @@ def evaluate(
         list[str] | None, typer.Option(help="Protocol of the field; those that fit the library if none is given.")
     ] = None,
     list_: Annotated[bool, typer.Option("--list", help="List parts and protocols.")] = False,
-    task: Annotated[list[str] | None, typer.Option(help="Label field; the protocol's, or all.")] = None,
+    task: Annotated[
+        list[str] | None, typer.Option("--task", "--field", help="Label field; the protocol's, or all.")
+    ] = None,
     probe: Annotated[str | None, typer.Option(help="linear, mlp, knn, prototype; the first is spoken of.")] = None,
     baselines: Annotated[str, typer.Option(help="random, mfcc, mel; or none.")] = "random,mfcc,mel",
     aggregate: Annotated[

@@ -13,7 +13,7 @@ from contramuse.cli.probe import embedded_library, split_words
 def playlists(
     embeddings: Annotated[Path, typer.Argument(help="Folder of embeddings of a library.", show_default=False)],
     library: Annotated[
-        Path | None, typer.Option(help="The library with the playlists; the one that was embedded if not given.")
+        Path | None, typer.Option("--library", "--data", help="With the playlists; the embedded one if not given.")
     ] = None,
     playlists: Annotated[
         Path | None, typer.Option(help="JSON of playlists to use instead (docs/playlists.md).")

@@ -13,10 +13,11 @@ from contramuse.errors import EmbeddingsError, UserError
 def probe(
     embeddings: Annotated[Path, typer.Argument(help="Folder of embeddings of a library.", show_default=False)],
     task: Annotated[
-        list[str] | None, typer.Option(help="Label field; may be repeated; all of them if none is given.")
+        list[str] | None, typer.Option("--task", "--field", help="Label field; may be repeated; all if none is given.")
     ] = None,
     library: Annotated[
-        Path | None, typer.Option(help="The library with the labels; the one that was embedded if not given.")
+        Path | None,
+        typer.Option("--library", "--data", help="With the labels; the one that was embedded if not given."),
     ] = None,
     against: Annotated[list[Path] | None, typer.Option(help="Other embeddings of the same tracks; repeatable.")] = None,
     probe: Annotated[str, typer.Option(help="linear, mlp, knn, prototype; sentences are about the first.")] = (

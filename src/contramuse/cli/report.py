@@ -21,7 +21,7 @@ def report(
     embeddings: Annotated[Path | None, typer.Option(help="Folder of embeddings: map and neighbours.")] = None,
     probe: Annotated[Path | None, typer.Option(help="What `contramuse probe --json FILE` wrote.")] = None,
     library: Annotated[
-        Path | None, typer.Option(help="Labels and ledger; the library that was embedded if not given.")
+        Path | None, typer.Option("--library", "--data", help="Labels and ledger; the embedded one if not given.")
     ] = None,
     card: Annotated[
         Path | None, typer.Option(help="Write a model card (README.md for a hub) of the first model, too.")
