@@ -1,6 +1,7 @@
 """What makes the numbers honest, each guard with something that it catches: take the guard away and its test fails."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from contramuse.probes.clusters import cluster_tracks
 from contramuse.probes.folds import Fold, cross_validation
 from contramuse.probes.leaks import leaks
 from contramuse.probes.run import System, predict
-from contramuse.probes.tasks import Task, library_tasks
+from contramuse.probes.tasks import Task, library_tasks, membership
 from memorylibrary import QUICK, Library, N, embedded, knowing
 from minilibrary import write_library
 from minimodel import make_model
@@ -194,3 +195,20 @@ def test_kept_results_depend_on_every_module_that_they_are_computed_by():
                 inner = node.module.removeprefix("contramuse.probes").lstrip(".")
                 waiting += [inner] if inner else [alias.name for alias in node.names]
     assert needed == set(CODE)
+
+
+def test_albums_of_one_title_are_one_only_where_an_artist_or_a_folder_says_so():
+    titles = ["Hits", "Hits", "Hits", "Hits", "Tunes", "", "Mix", "Mix"]
+    artists = ["A", "A", "B", "", "A", "A", "C", "D"]
+    paths = ["x/1", "y/2", "z/3", "z/4", "x/5", "x/6", "mix/7", "mix/8"]
+    library = SimpleNamespace(
+        fields={}, paths=paths, track=lambda i: SimpleNamespace(groups={"artist": (), "album": ()}),
+        groups=lambda name: [(one,) if one else () for one in {"album": titles, "artist": artists}[name]],
+    )  # fmt: skip
+    found = membership(library, "album", np.arange(8))
+    assert found[0] == found[1]
+    assert found[0] != found[2]
+    assert found[2] == found[3]  # a folder of one album
+    assert found[6] == found[7]
+    assert found[5] == ()
+    assert len(set(found)) == 5

@@ -11,7 +11,7 @@ from contramuse.catalogue.stems import Naming
 from contramuse.errors import UserError
 
 
-def leave_unlabelled(journal: Journal, labels: Labels, *, folder: Path, beside: Path, stems: Naming) -> int:
+def leave_unlabelled(journal: Journal, labels: Labels, *, folder: Path, beside: Path, stems: Naming) -> list[bytes]:
     """Leave files out of a scan that no row of the labels is joined to, and that are no stems of a file with one.
 
     Args:
@@ -22,7 +22,7 @@ def leave_unlabelled(journal: Journal, labels: Labels, *, folder: Path, beside: 
         stems: how the files of stems are named.
 
     Returns:
-        How many are left out.
+        Paths of those that are left out.
 
     Raises:
         UserError: the labels name none of the files.
@@ -41,4 +41,4 @@ def leave_unlabelled(journal: Journal, labels: Labels, *, folder: Path, beside: 
 
     left_out = [path for path in paths if not wanted(path)]
     journal.leave_out(left_out)
-    return len(left_out)
+    return left_out

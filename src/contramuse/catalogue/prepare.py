@@ -36,6 +36,7 @@ from contramuse.files import check_output, stable_hash, write_json
 
 SCAN_BATCH = 1000
 LABELS_FILE = "labels.csv"
+LEFT_OUT = "left_out.json"
 SHOWN_STEMS = 5
 
 
@@ -143,7 +144,7 @@ def prepare(
     journal = Journal(out, settings)
     try:
         _scan(journal, folder, out, console, named_like_features if stored else None)
-        left_out = 0
+        left_out: list[bytes] = []
         if at_hand or (isinstance(labels, LabelSource) and labels.files == "labelled"):
             left_out = leave_unlabelled(journal, table, folder=folder.resolve(), beside=beside, stems=stems)
         changes = journal.end_scan()
@@ -166,7 +167,10 @@ def prepare(
         plan = index.make_plan(journal, table, folder=folder.resolve(), beside=beside, stems=stems)
         index.write_ledger(out / "ledger.parquet", journal, plan)
         done = _finish(out, journal, plan, decoding, splitting, stems, changes, decoded, dict(facts or {}))
-        said = [f"{left_out} files that {table.source} does not name are left out"] if left_out else []
+        said = []
+        if left_out:
+            write_json(out / LEFT_OUT, [index.shown(path) for path in left_out])
+            said = [f"{len(left_out)} files that {table.source} does not name are left out, listed in {out / LEFT_OUT}"]
         return replace(done, lines=[*said, *done.lines])
     finally:
         journal.close()

@@ -35,20 +35,8 @@ def leaks(library: Catalogue, rows: NDArray[np.int64], folds: Sequence[Fold]) ->
     tested = len(np.unique(np.concatenate([fold.test for fold in folds])))
     audio = _shared([(content,) for content in _content(library, rows)], folds, paths)
     names = [name for name in group_names(library) if name not in APART]
-    groups = {name: _shared(_members(library, name, rows, names), folds, paths) for name in names}
+    groups = {name: _shared(membership(library, name, rows), folds, paths) for name in names}
     return {"audio": audio, "groups": groups, "tested": tested, "words": words(audio, groups, tested)}
-
-
-def _members(library: Catalogue, name: str, rows: NDArray[np.int64], names: Sequence[str]) -> list[tuple[str, ...]]:
-    """The groups of every track; an album is one of an artist, as albums of several have the same title."""
-    own = membership(library, name, rows)
-    if name != "album" or "artist" not in names:
-        return own
-    artists = membership(library, "artist", rows)
-    return [
-        tuple(f"{by} / {album}" for by in artist or ("",) for album in of)
-        for artist, of in zip(artists, own, strict=True)
-    ]
 
 
 def _content(library: Catalogue, rows: NDArray[np.int64]) -> list[str]:

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 from numpy.typing import NDArray
 
+from contramuse.catalogue.splits import components
 from contramuse.errors import LibraryError
 from contramuse.probes.estimators import Kind, shares
 from contramuse.probes.metrics import key_table, usable_tags
@@ -169,6 +170,8 @@ def codes(names: Sequence[tuple[str, ...]]) -> Int[np.ndarray, " n"]:
 def membership(library: Catalogue, name: str, rows: Int[np.ndarray, " n"]) -> list[tuple[str, ...]]:
     """The groups called ``name`` of the tracks at ``rows``: the library's, the classes of a field, or their folders.
 
+    Albums of the same title are one only where they share an artist, or a folder that holds no other album.
+
     Raises:
         LibraryError: the library has neither.
     """
@@ -186,7 +189,29 @@ def membership(library: Catalogue, name: str, rows: Int[np.ndarray, " n"]) -> li
             value=name,
             fix="Name one of artist, album, playlists or a class field of the library.",
         ) from error
+    if name == "album" and "artist" in library.track(0).groups:
+        everything = _albums(everything, library.groups("artist"), [os.path.dirname(path) for path in library.paths])
     return [everything[row] for row in rows]
+
+
+def _albums(
+    titles: Sequence[tuple[str, ...]], artists: Sequence[tuple[str, ...]], folders: Sequence[str]
+) -> list[tuple[str, ...]]:
+    """The album of every track, told apart from others of its title."""
+    held: dict[str, set[str]] = {}
+    for title, folder in zip(titles, folders, strict=True):
+        held.setdefault(folder, set()).update(title[:1])
+    keys = [
+        (
+            *(f"by {by} / {title[0]}" for by in artist),
+            f"in {folder} / {title[0]}" if len(held[folder]) == 1 or not artist else f"alone {i}",
+        )
+        if title
+        else (f"none {i}",)
+        for i, (title, artist, folder) in enumerate(zip(titles, artists, folders, strict=True))
+    ]
+    found = components(keys)
+    return [(f"{title[0]} [{found[i]}]",) if title else () for i, title in enumerate(titles)]
 
 
 def unlearnable(task: Task, group: Int[np.ndarray, " n"] | None) -> str | None:

@@ -100,3 +100,9 @@ def test_a_library_has_what_is_there_and_lists_the_rest(tmp_path):
     assert any(DAMAGED in line for line in checked.reading.said)
     assert library.fields["genre"].classes == GENRES
     assert library.info["dataset"]["group"] == "artist"
+
+
+def test_a_fold_is_of_the_folds_alone(tmp_path):
+    miniature(tmp_path)
+    assert "fold=2 is left aside: only split=sturm3 has folds" in GTZAN(fold=2).read(tmp_path).said
+    assert not any("left aside" in line for line in GTZAN(fold=2, split="sturm3").read(tmp_path).said)

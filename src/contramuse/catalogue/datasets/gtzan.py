@@ -107,6 +107,8 @@ class GTZAN(Dataset):
 
     def _said(self, entries: Sequence[Entry]) -> list[str]:
         said = []
+        if self.fold != 1 and self.split != "sturm3":
+            said.append(f"fold={self.fold} is left aside: only split=sturm3 has folds")
         if self.split == "stratified":
             said.append("most artists have excerpts in more than one part of this split: compare only like with like")
         if self.split == "fault_filtered":

@@ -138,6 +138,7 @@ def read_session(path: Path) -> Session:
         places=(str(file),),
         created=str(found.get("created", "")),
         models=tuple(one for one in found.get("models") or () if isinstance(one, dict)),
+        left_out={str(name): str(why) for name, why in (found.get("left_out") or {}).items()},
     )
 
 

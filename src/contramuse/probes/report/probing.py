@@ -21,7 +21,13 @@ CHANCE = frozenset({"recall_at_1", "precision_at_10"})
 
 
 def findings(report: Report) -> str:
-    """Headline in words, leaks, and counts against each other system."""
+    """Headline in words, leaks, counts against each other system, and parts that could not be measured."""
+    told = [f"{name}: {why}" for session in report.sources.sessions for name, why in session.left_out.items()]
+    items = "".join(f"<li>{escape(one)}</li>" for one in told)
+    return _found(report) + (f"<p>Not measured:</p><ul>{items}</ul>" if told else "")
+
+
+def _found(report: Report) -> str:
     if not report.sessions and any(one.test for one in report.sources.trained):
         return '<p class="lead">Classifiers were tested; what the embeddings know by themselves was not probed.</p>'
     if not report.sessions:

@@ -63,6 +63,7 @@ class Session:
         places: files that it was read from.
         created: when, as written there.
         models: of an evaluation, where their embeddings ("embeddings") and weights ("path") were.
+        left_out: part of an evaluation that could not be measured -> why.
     """
 
     library: Mapping[str, Any]
@@ -70,6 +71,7 @@ class Session:
     places: tuple[str, ...] = ()
     created: str = ""
     models: tuple[Mapping[str, Any], ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def dataset(self) -> Mapping[str, Any]:
