@@ -11,6 +11,7 @@ from contramuse.probes.folds import cross_validation, group_folds
 from contramuse.probes.retrieval import per_query, run_retrieval
 from contramuse.probes.run import System
 from contramuse.probes.tasks import codes, split_group
+from contramuse.probes.words import lost_to
 from memorylibrary import QUICK, Library, N, embedded, knowing
 from minimodel import make_model
 
@@ -186,3 +187,16 @@ def test_few_artists_make_fewer_folds_and_two_of_them_are_not_kept_apart(tmp_pat
         asked = Settings(probes=("linear",), baselines=(), seeds=1, resamples=200, group="artist")
         with pytest.raises(LibraryError, match="fewer groups than the 5 folds"):
             protocol.make_protocol(library, np.arange(N), asked, taught=())
+
+
+def test_a_baseline_that_knows_nothing_of_a_field_wins_nothing_there():
+    def cell(system, low):
+        return {"system": system, "probe": "linear", "metric": "r2", "value": low, "low": low, "high": low + 1}
+
+    gap = {"system": "m", "against": "b", "probe": "linear", "metric": "r2", "verdict": "worse"}
+    task = {"field": "year", "metrics": ["r2"], "floor": {"r2": 0.0}, "differences": [gap]}
+    results = {"primary_probe": "linear", "retrieval": [], "tasks": [task]}
+    task["results"] = [cell("m", -3.0), cell("b", -1.0)]
+    assert lost_to(results, "m", ["b"]) == []
+    task["results"] = [cell("m", -3.0), cell("b", 0.2)]
+    assert lost_to(results, "m", ["b"]) == [("b", ["year"])]

@@ -36,7 +36,11 @@ def headline(results: Mapping[str, Any]) -> list[str]:
     if lost:
         sentences.append("A baseline wins: " + "; ".join(f"{other} on {listed(names)}" for other, names in lost) + ".")
     elif baselines:
-        sentences.append(f"No baseline is distinguishably better than {models[0]} on any field or retrieval task.")
+        said = f"No baseline is distinguishably better than {models[0]} on any field or retrieval task"
+        worse = any(
+            gap["verdict"] == "worse" for other in baselines for _, gap in comparisons(results, models[0], other)
+        )
+        sentences.append(said + (" where it is above an answer without features." if worse else "."))
     sentences += _elsewhere(results)
     empty = not_above_floor(results, models[0])
     if empty:
@@ -107,11 +111,14 @@ def not_above_floor(results: Mapping[str, Any], system: str) -> list[str]:
 
 
 def lost_to(results: Mapping[str, Any], model: str, others: Sequence[str]) -> list[tuple[str, list[str]]]:
-    """For each of ``others`` that is better somewhere: the fields and retrieval tasks where it is."""
+    """For each of ``others`` that is better somewhere: the fields and retrieval tasks where it is.
+
+    Fields where it is not above an answer without features itself are no loss.
+    """
     found = []
     for other in others:
-        gaps = comparisons(results, model, other)
-        names = [name for name, gap in gaps if gap["verdict"] == "worse"]
+        gaps, idle = comparisons(results, model, other), not_above_floor(results, other)
+        names = [name for name, gap in gaps if gap["verdict"] == "worse" and name not in idle]
         if names:
             found.append((other, names))
     return found
