@@ -232,17 +232,14 @@ def _measured(task: Task, y: NDArray[Any], answers: Sequence[Array], resamples: 
 
 def tables(part: Sequence[Mapping[str, Any]]) -> list[Any]:
     """A table for each field and probe: systems by amounts."""
-    from rich.markup import escape
-    from rich.table import Table
-
+    from contramuse.probes.framed import framed
     from contramuse.probes.words import METRICS, spanned
 
     shown = []
     for one in part:
         title = f"{one['field']} ({METRICS[one['metric']]}), {one['probe']} probe with few labels, {one['protocol']}"
-        table = Table(title=escape(title), title_justify="left")
-        for name in ("labels", "tracks", *dict.fromkeys(point["system"] for point in one["points"])):
-            table.add_column(escape(name), justify="left" if name == "labels" else "right")
+        names = list(dict.fromkeys(point["system"] for point in one["points"]))
+        table = framed(title, left=("labels",), right=("tracks", *names))
         lines: dict[str, list[Mapping[str, Any]]] = {}
         for point in one["points"]:
             lines.setdefault(str(Amount(point["share"], point["shots"])), []).append(point)

@@ -8,6 +8,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from contramuse.probes.framed import framed
 from contramuse.probes.words import figure, listed, spanned
 
 
@@ -76,11 +77,7 @@ def tables(part: Mapping[str, Any]) -> Iterator[Table]:
     """One table: measures by systems, with what chance gives and the most that is possible."""
     names = [one["name"] for one in part["systems"]]
     title = f"{part['tracks']['compared']} tracks, without labels (hubness and orphans: less is better)"
-    table = Table(title=title, title_justify="left")
-    for column in ("measure", "of"):
-        table.add_column(column)
-    for name in (*names, "chance", "most"):
-        table.add_column(escape(name), justify="right")
+    table = framed(title, left=("measure", "of"), right=(*names, "chance", "most"))
     keys = dict.fromkeys((r["measure"], r.get("group"), r.get("k")) for r in part["results"])
     for measure, group, k in keys:
         mine = [r for r in part["results"] if (r["measure"], r.get("group"), r.get("k")) == (measure, group, k)]

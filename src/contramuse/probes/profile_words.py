@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
+from contramuse.probes.framed import framed
 from contramuse.probes.robustness_words import short
 from contramuse.probes.words import figure, listed
 
@@ -71,11 +71,7 @@ def _sentence(part: Mapping[str, Any], factor: Mapping[str, Any], names: Sequenc
 def tables(part: Mapping[str, Any]) -> Iterator[Table]:
     """Similarity by amount, and how well amounts are read, of all systems."""
     names = [one["name"] for one in part["systems"]]
-    table = Table(title="similarity of a changed track to itself", title_justify="left")
-    for title in ("factor", "amounts"):
-        table.add_column(title)
-    for name in names:
-        table.add_column(escape(name), justify="right")
+    table = framed("similarity of a changed track to itself", left=("factor", "amounts"), right=names)
     for factor in part["factors"]:
         amounts = ", ".join(f"{amount:g}" for amount in factor["amounts"])
         cells = []
@@ -86,10 +82,9 @@ def tables(part: Mapping[str, Any]) -> Iterator[Table]:
     between = {one["system"]: figure(one["similarity"]) for one in part["between"]}
     table.add_row("different tracks", "", *(between[name] for name in names))
     yield table
-    table = Table(title="R² of the amount, read from the change (from the changed track alone)", title_justify="left")
-    table.add_column("factor")
-    for name in names:
-        table.add_column(escape(name), justify="right")
+    table = framed(
+        "R² of the amount, read from the change (from the changed track alone)", left=("factor",), right=names
+    )
     for factor in part["factors"]:
         found = [reading(part, name, factor["name"]) for name in names]
         table.add_row(factor["name"], *(f"{figure(e['r2'])} ({figure(e['r2_alone'])})" for e in found))

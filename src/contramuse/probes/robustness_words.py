@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
+from contramuse.probes.framed import framed
 from contramuse.probes.words import METRICS, figure, listed
 
 
@@ -96,11 +96,7 @@ def short(value: float | None) -> str:
 def _table(
     title: str, part: Mapping[str, Any], names: Sequence[str], points: Sequence[Mapping[str, Any]], key: str
 ) -> Table:
-    table = Table(title=escape(title), title_justify="left")
-    table.add_column("corruption")
-    table.add_column("severity 1 to 4")
-    for name in names:
-        table.add_column(escape(name), justify="right")
+    table = framed(title, left=("corruption", "severity 1 to 4"), right=names)
     for one in part["corruptions"]:
         cells = []
         for name in names:

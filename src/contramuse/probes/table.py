@@ -8,6 +8,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from contramuse.probes.framed import framed
 from contramuse.probes.ranked import metric_title
 from contramuse.probes.words import METRICS, spanned
 
@@ -47,10 +48,7 @@ def continuation_tables(results: Mapping[str, Any]) -> Iterator[Table]:
         mine = [cell for cell in results["results"] if cell["ranking"] == ranking]
         names = list(dict.fromkeys(cell["system"] for cell in mine))
         title = "without audio" if ranking == "own" else f"{ranking}, {results['protocol']['name']}"
-        table = Table(title=escape(title), title_justify="left")
-        table.add_column("system")
-        for metric in results["metrics"]:
-            table.add_column(metric_title(metric), justify="right")
+        table = framed(title, left=("system",), right=[metric_title(metric) for metric in results["metrics"]])
         for name in names:
             cells = {cell["metric"]: spanned(cell) for cell in mine if cell["system"] == name}
             table.add_row(escape(name), *(cells[metric] for metric in results["metrics"]))
@@ -67,11 +65,7 @@ def _cells(task: Mapping[str, Any], metric: str, probe: str | None, names: list[
 
 
 def _table(title: str, names: list[str], rows: list[tuple[str, list[str], float | None]]) -> Table:
-    table = Table(title=escape(title), title_justify="left")
-    table.add_column("task")
-    for name in names:
-        table.add_column(escape(name), justify="right")
-    table.add_column("floor", justify="right")
+    table = framed(title, left=("task",), right=(*names, "floor"))
     for label, cells, floor in rows:
         table.add_row(escape(label), *cells, "" if floor is None else f"{floor:.3f}")
     return table
