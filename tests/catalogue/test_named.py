@@ -51,7 +51,10 @@ def test_only_files_that_the_labels_name_are_taken_with_their_stems(folder: Path
     assert paths(tmp_path / "lib") == ["0/song 0.wav", "1/song 3.wav", "1/song 5.wav"]
     assert (done.tracks, done.stems, done.decoded) == (3, 1, 4)
     assert done.changes == {"added": 4, "changed": 0, "unchanged": 0, "removed": 0}
-    assert done.lines[0] == "4 files that labels.csv does not name are left out"
+    assert done.lines[0].startswith("4 files that labels.csv does not name are left out, listed in ")
+    left_out = json.loads((tmp_path / "lib/left_out.json").read_text())
+    assert len(left_out) == 4
+    assert {"0/song 2.wav", "stems/song 1/bass.wav"} < set(left_out)
     found = {entry["path"] for entry in entries(tmp_path / "lib")}
     assert "0/song 2.wav" not in found
     assert "stems/song 1/bass.wav" not in found
