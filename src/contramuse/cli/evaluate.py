@@ -36,6 +36,9 @@ def evaluate(
     aggregate: Annotated[
         str | None, typer.Option(help="Mean over a track's windows of: embeddings, probabilities, logits.")
     ] = None,
+    group: Annotated[
+        str | None, typer.Option(help="What no two folds share, where the library is probed by folds.")
+    ] = None,
     seeds: Annotated[int, typer.Option(help="How many seeds.")] = 3,
     resamples: Annotated[int, typer.Option(help="Bootstrap resamples.")] = 1000,
     tracks: Annotated[int, typer.Option(min=20, help="Tested tracks that are corrupted, at most.")] = 200,
@@ -70,6 +73,7 @@ def evaluate(
         probes=usual.probes if probe is None else cast(Any, tuple(split_words(probe))),
         baselines=tuple(split_words(baselines)),
         aggregate=usual.aggregate if aggregate is None else cast(Any, aggregate),
+        group=group,
         seeds=seeds,
         resamples=resamples,
         seed=seed,
