@@ -212,3 +212,10 @@ def test_albums_of_one_title_are_one_only_where_an_artist_or_a_folder_says_so():
     assert found[6] == found[7]
     assert found[5] == ()
     assert len(set(found)) == 5
+
+
+def test_the_group_that_folds_keep_apart_is_drawn_whole(library):
+    settings = dataclasses.replace(QUICK, group="artist", protocol="folds")
+    assert settings.drawn == "artist"
+    assert dataclasses.replace(settings, resample="tracks").drawn == "tracks"
+    assert dataclasses.replace(settings, group=None).drawn == "auto"

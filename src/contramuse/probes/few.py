@@ -130,7 +130,7 @@ def run_few(
     folds = protocol.plan[0][1]
     tested = np.unique(np.concatenate([fold.test for fold in folds]))
     clusters = np.zeros(len(rows), np.int64)
-    own, _, _ = cluster_tracks(library, rows[tested], asked.resample)
+    own, _, _ = cluster_tracks(library, rows[tested], asked.drawn)
     clusters[tested] = np.arange(len(tested)) if own is None else own
     found = []
     with threads(max(system.vectors.size for system in compared)):

@@ -40,7 +40,8 @@ class Settings:
         resamples: of the bootstrap.
         permutations: of the paired tests.
         resample: group whose tracks are drawn together by the bootstrap and exchanged together by the tests; "auto"
-            decides by the library (see ``clusters``), "tracks" or None draws single tracks.
+            is the group of the folds where one is given, else decided by the library (see ``clusters``); "tracks" or
+            None draws single tracks.
         seed: of the random weights and of the bootstrap.
         train_on: "tracks" or "segments" (every window is an item; embeddings must have kept them).
         aggregate: what is averaged over the windows of a tested track: "embeddings", "probabilities" or "logits".
@@ -63,6 +64,11 @@ class Settings:
     aggregate: Aggregate = "embeddings"
     shares: tuple[float, ...] = (1.0,)
     share_rule: ShareRule = "exact"
+
+    @property
+    def drawn(self) -> str | None:
+        """What the bootstrap draws together, as ``cluster_tracks`` takes it."""
+        return self.group if self.resample == "auto" and self.group else self.resample
 
     def how(self, share: float = 1.0) -> How:
         """What a probe learns from under a share of the labels."""

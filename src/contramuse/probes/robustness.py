@@ -109,7 +109,7 @@ def robustness(
     hearing = hearing_of(compared, given, sample_rate=library.sample_rate, seed=probe.seed)
     vectors = hear(hearing, excerpts, versions, folder=folder, progress=progress)
     hearers = [one for one in compared if one.name in hearing.columns]
-    clusters, _, _ = cluster_tracks(library, rows[tested], probe.resample)
+    clusters, _, _ = cluster_tracks(library, rows[tested], probe.drawn)
     points, summary, differences = [], [], []
     with one_thread():
         for task in tasks:

@@ -159,7 +159,7 @@ def _clusters(
     library: Catalogue, rows: NDArray[np.int64], tested: NDArray[np.int64], settings: Settings
 ) -> tuple[NDArray[np.int64] | None, dict[str, Any]]:
     """The cluster of every track [n], and the facts; decided by the ``tested`` tracks, as only these are drawn."""
-    own, name, said = cluster_tracks(library, rows[tested], settings.resample)
+    own, name, said = cluster_tracks(library, rows[tested], settings.drawn)
     facts = {"resampled": name, "clusters": None if own is None else len(np.unique(own)), "resampled_said": said}
     return cluster_tracks(library, rows, name)[0], facts
 
