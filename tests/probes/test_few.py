@@ -7,8 +7,9 @@ import pytest
 
 from contramuse.errors import UserError
 from contramuse.probes import Settings
-from contramuse.probes.few import Amount, Few, run_few, tables
+from contramuse.probes.few import Amount, Few, run_few
 from contramuse.probes.selection import choose, pick
+from contramuse.probes.table import few_tables
 from contramuse.probes.tasks import library_tasks
 from memorylibrary import Library, N, embedded, knowing
 
@@ -66,7 +67,7 @@ def test_a_curve_for_every_field_probe_and_system(library, tmp_path):
     assert genre[2]["value"] < genre[3]["value"] <= genre[1]["value"] + 0.1
     assert {g["against"] for g in part[0]["differences"]} == {"noise"}
     assert next(g for g in part[0]["differences"] if g["share"] == 1)["verdict"] == "better"
-    assert len(tables(part)) == 3
+    assert len(list(few_tables(part))) == 3
     assert [p["shots"] for p in part[2]["points"] if p["system"] == "e"] == [None, None]
 
 

@@ -65,8 +65,7 @@ def probe(
     from contramuse.probes import probe as run
     from contramuse.probes.cache import remembered, results_key
     from contramuse.probes.few import Few, run_few
-    from contramuse.probes.few import tables as few_tables
-    from contramuse.probes.table import tables
+    from contramuse.probes.table import few_tables, tables
     from contramuse.probes.words import left_out
 
     opened = Embeddings.open(embeddings)

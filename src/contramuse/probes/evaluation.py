@@ -24,7 +24,7 @@ from contramuse.probes.published import Published, protocols_for, references_of
 from contramuse.probes.robustness import Robustness
 from contramuse.probes.run import Progress
 from contramuse.probes.session import probe
-from contramuse.probes.table import continuation_tables, tables
+from contramuse.probes.table import continuation_tables, few_tables, tables
 
 if TYPE_CHECKING:
     from contramuse.catalogue.library import Library
@@ -176,7 +176,7 @@ def _own(bench: Bench) -> dict[str, Any] | None:
 
 PARTS: dict[str, Part] = {
     "probe": Part("probes on frozen embeddings, retrieval, leaks", _probe, tables, version=2),
-    "few": Part("probes that learn from 1 to 100 % of the labels, or from k tracks a class", _few, few.tables),
+    "few": Part("probes that learn from 1 to 100 % of the labels, or from k tracks a class", _few, few_tables),
     "playlists": Part("playlists continued by tracks that nobody has heard", _playlists, continuation_tables),
     "robustness": Part("metrics under ten corruptions, step by step", _robustness, robustness.tables, version=2),
     "profile": Part("what the vectors are blind to, and what can be read off them", _profile, profile.tables),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -228,22 +228,3 @@ def _measured(task: Task, y: NDArray[Any], answers: Sequence[Array], resamples: 
     generator = np.random.default_rng(resamples.seed)
     chosen = generator.integers(0, len(answers), size=(len(answers), table.shape[1]))
     return values, np.asarray(np.take_along_axis(table, chosen, axis=0).mean(axis=0))
-
-
-def tables(part: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """A table for each field and probe: systems by amounts."""
-    from contramuse.probes.framed import framed
-    from contramuse.probes.words import METRICS, spanned
-
-    shown = []
-    for one in part:
-        title = f"{one['field']} ({METRICS[one['metric']]}), {one['probe']} probe with few labels, {one['protocol']}"
-        names = list(dict.fromkeys(point["system"] for point in one["points"]))
-        table = framed(title, left=("labels",), right=("tracks", *names))
-        lines: dict[str, list[Mapping[str, Any]]] = {}
-        for point in one["points"]:
-            lines.setdefault(str(Amount(point["share"], point["shots"])), []).append(point)
-        for amount, points in lines.items():
-            table.add_row(amount, f"{points[0]['labels']:g}", *(spanned(point) for point in points))
-        shown.append(table)
-    return shown

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
 
+from contramuse.probes.few import Amount
 from contramuse.probes.framed import framed
 from contramuse.probes.ranked import metric_title
 from contramuse.probes.words import METRICS, spanned
@@ -52,6 +53,20 @@ def continuation_tables(results: Mapping[str, Any]) -> Iterator[Table]:
         for name in names:
             cells = {cell["metric"]: spanned(cell) for cell in mine if cell["system"] == name}
             table.add_row(escape(name), *(cells[metric] for metric in results["metrics"]))
+        yield table
+
+
+def few_tables(part: Sequence[Mapping[str, Any]]) -> Iterator[Table]:
+    """A table for each field and probe with few labels: amounts by systems."""
+    for one in part:
+        title = f"{one['field']} ({METRICS[one['metric']]}), {one['probe']} probe with few labels, {one['protocol']}"
+        names = list(dict.fromkeys(point["system"] for point in one["points"]))
+        table = framed(title, left=("labels",), right=("tracks", *names))
+        lines: dict[str, list[Mapping[str, Any]]] = {}
+        for point in one["points"]:
+            lines.setdefault(str(Amount(point["share"], point["shots"])), []).append(point)
+        for amount, points in lines.items():
+            table.add_row(amount, f"{points[0]['labels']:g}", *(spanned(point) for point in points))
         yield table
 
 
