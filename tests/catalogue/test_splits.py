@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from contramuse.catalogue.splits import components, leaks, make_splits, split_named
@@ -36,6 +36,7 @@ def test_components_equal_a_slow_loop(keys: list[list[str]]) -> None:
 
 @settings(max_examples=80, deadline=None)
 @given(keys=KEYS, seed=st.integers(0, 5))
+@example(keys=[["a"]] * 14 + [["b"], ["c"]], seed=0)
 def test_no_group_is_torn_and_the_three_splits_are_filled(keys: list[list[str]], seed: int) -> None:
     splits = make_splits(keys, seed=seed)
     assert leaks(splits, keys) == {}

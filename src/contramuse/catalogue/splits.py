@@ -83,11 +83,16 @@ def make_splits(
     order = sorted((c for c in members if c not in chosen), key=lambda c: _lot(seed, names[c]))
     for split in ("test", "valid") if len(members) > 2 else ("valid",):
         want = max(1.0, shares[split] * len(keys))
+        # What the splits after this one need at least, as long as they have nothing.
+        later = (not have["train"]) + (split == "test" and shares["valid"] > 0 and not have["valid"])
+        left = sum(c not in chosen for c in order)
         for component in order if len(members) > 1 and shares[split] else ():
             size = len(members[component])
-            if component not in chosen and have[split] + size <= 1.25 * want and have[split] < want:
+            fits = have[split] + size <= 1.25 * want and have[split] < want and left > later
+            if component not in chosen and fits:
                 chosen[component] = split
                 have[split] += size
+                left -= 1
         free = [c for c in order if c not in chosen]
         if shares[split] and not have[split] and len(free) > 1 + (split == "test"):
             smallest = min(free, key=lambda c: len(members[c]))
